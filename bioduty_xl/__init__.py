@@ -1,0 +1,28 @@
+"""bioduty-xl: a city's quarterly collection of returns on its biodiversity plan, in Excel workbooks.
+
+from bioduty_xl import Workspace
+
+ws = Workspace.open("path")
+ws.generate("2024Q2")
+"""
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["BiodutyError", "Collected", "Period", "Plan", "Standing", "Workspace"]
+
+_HOMES = {
+    "BiodutyError": "errors",
+    "Collected": "domain.verdict",
+    "Period": "domain.period",
+    "Plan": "domain.plan",
+    "Standing": "domain.standing",
+    "Workspace": "workspace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that a command loads only its own part."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

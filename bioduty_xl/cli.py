@@ -1,0 +1,382 @@
+"""The command line: parses, calls, prints. stdout carries the result alone, stderr the rest.
+
+Exit status: 0 done · 1 failed · 2 usage or settings · 3 done, but files were held or rejected ·
+75 another run holds the lock.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bioduty_xl import printing
+from bioduty_xl.domain.calendar import CHINA, moment
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+
+if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
+    from bioduty_xl.domain.plan import Plan
+    from bioduty_xl.workspace import Workspace
+
+FAILED, USAGE, ATTENTION, BUSY = 1, 2, 3, 75
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command takes.
+
+    Attributes:
+        workspace: the folder given; None: the nearest upwards.
+        as_of: the moment to work at.
+        json: print JSON.
+        quiet, verbose: how much to say on stderr.
+    """
+
+    workspace: Path | None
+    as_of: datetime
+    json: bool
+    quiet: bool
+    verbose: bool
+
+    def open(self) -> Workspace:
+        """The workspace to work in, with its log file open."""
+        from bioduty_xl.workspace import Workspace
+
+        workspace = Workspace.open(self.workspace or _nearest_workspace())
+        _log_to_file(workspace)
+        return workspace
+
+    def print(self, text: str, data: object) -> None:
+        """The result: text for people, or JSON."""
+        if self.json:
+            text = json.dumps(data, ensure_ascii=False, indent=2)
+        if sys.stdout is not None and text:
+            click.echo(text)
+
+
+class _Moment(click.ParamType):
+    name = "DATE[THH:MM]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return moment(value)
+        except ValueError:
+            self.fail(f"“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", param, ctx)
+
+
+def _command(parent: click.Group, name: str | None = None) -> Callable[..., click.Command]:
+    """A command with the options of all, whose first argument is an `Options`."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def wrapped(
+            workspace: Path | None,
+            as_of: datetime | None,
+            as_json: bool,
+            quiet: bool,
+            verbose: bool,
+            **arguments: Any,
+        ) -> None:
+            logging.getLogger("bioduty_xl").setLevel(logging.DEBUG if verbose else logging.INFO)
+            now = as_of or datetime.now(CHINA).replace(microsecond=0)
+            with _reported():
+                function(Options(workspace, now, as_json, quiet, verbose), **arguments)
+
+        decorated = parent.command(name)(wrapped)
+        decorated.params += [
+            click.Option(
+                ["--workspace"],
+                type=click.Path(path_type=Path, file_okay=False),
+                help="工作区文件夹；不写时向上找最近的 bioduty.toml",
+            ),
+            click.Option(
+                ["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"
+            ),
+            click.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
+            click.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
+            click.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
+        ]
+        return decorated
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bioduty-xl")
+def cli() -> None:
+    """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。"""
+
+
+@_command(cli)
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def demo(options: Options, folder: Path | None) -> None:
+    """用真实的责任分工方案演示两个季度的完整流程。"""
+    from bioduty_xl.demo import free_folder, play
+
+    with printing.progress(options.quiet) as progress:
+        played = play(folder or free_folder(Path("bioduty-demo")), progress)
+    data = {
+        "workspace": str(played.root),
+        "books": [str(path) for path in played.books],
+        "quarters": [standing.as_json() for standing in played.standings],
+    }
+    options.print(printing.demo(played), data)
+
+
+@_command(cli)
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def init(options: Options, folder: Path) -> None:
+    """新建工作区。"""
+    from bioduty_xl.workspace import Workspace
+
+    root = Workspace.create(folder).root
+    options.print(f"已新建工作区：{root}", {"workspace": str(root)})
+
+
+@cli.group("plan")
+def plan_group() -> None:
+    """责任分工方案：导入、查看、核对。"""
+
+
+@_command(plan_group, "import")
+@click.argument("document", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+def plan_import(options: Options, document: Path, output: Path | None) -> None:
+    """从正式文件（txt、docx）读出方案，写成工作簿。"""
+    from bioduty_xl.plan.book import write_plan
+    from bioduty_xl.plan.document import import_plan
+
+    target = output or _default_plan_file(options)
+    imported = import_plan(document)
+    write_plan(imported.plan, target)
+    options.print(printing.imported(imported, target), printing.imported_json(imported, target))
+
+
+@_command(plan_group, "show")
+def plan_show(options: Options) -> None:
+    """显示现行方案。"""
+    plan = _plan(options)
+    options.print(printing.plan(plan), printing.plan_json(plan))
+
+
+@_command(plan_group, "check")
+def plan_check(options: Options) -> None:
+    """核对现行方案：单位、分工、编号、别名。"""
+    plan = _plan(options)
+    problems = plan.problems()
+    options.print(printing.plan_check(plan, problems), {"problems": list(problems)})
+    if problems:
+        raise SystemExit(FAILED)
+
+
+@cli.group("template")
+def template_group() -> None:
+    """报送表模板。"""
+
+
+@_command(template_group, "build")
+@click.argument("folder", metavar="[DIR]", default="templates", type=click.Path(path_type=Path))
+def template_build(options: Options, folder: Path) -> None:
+    """按程序的规定重新生成两个模板（已有的会被替换）。"""
+    from bioduty_xl.forms.template import build_templates
+
+    paths = [str(path) for path in build_templates(folder)]
+    options.print("\n".join(paths), {"templates": paths})
+
+
+@_command(cli)
+@click.argument("period", required=False)
+@click.option("--unit", metavar="NAME", help="只生成这一个单位的")
+def generate(options: Options, period: str | None, unit: str | None) -> None:
+    """生成各单位的报送表（首次报送同时生成联系人名单）。"""
+    workspace = options.open()
+    chosen = _period(workspace, options, period)
+    with printing.progress(options.quiet) as progress:
+        paths = workspace.generate(chosen, unit, as_of=options.as_of, progress=progress)
+    forms = [str(path) for path in paths]
+    options.print(printing.generated(workspace, chosen, paths), {"period": chosen, "forms": forms})
+
+
+@_command(cli)
+def collect(options: Options) -> None:
+    """收取收件夹中的返回表。"""
+    workspace = options.open()
+    with printing.progress(options.quiet) as progress:
+        collected = workspace.collect(as_of=options.as_of, progress=progress)
+    data = {"files": [report.as_json() for report in collected.files]}
+    options.print(printing.collected(collected, workspace.plan), data)
+    if collected.needs_attention:
+        raise SystemExit(ATTENTION)
+
+
+@_command(cli)
+@click.argument("period", required=False)
+def consolidate(options: Options, period: str | None) -> None:
+    """汇总一个报送期，写出汇总工作簿。"""
+    workspace = options.open()
+    chosen = _period(workspace, options, period)
+    with printing.progress(options.quiet) as progress:
+        path = workspace.consolidate(chosen, as_of=options.as_of, progress=progress)
+    data = {"period": chosen, "as_of": options.as_of.isoformat(), "workbook": str(path)}
+    usual = workspace.report_file(chosen)
+    if path != usual:
+        click.echo(f"{usual.name} 正被其他程序打开，已另存为 {path.name}", err=True)
+    options.print(f"已写出：{path}", data)
+
+
+@_command(cli)
+@click.argument("period", required=False)
+def status(options: Options, period: str | None) -> None:
+    """一个报送期目前的报送情况。"""
+    workspace = options.open()
+    standing = workspace.standing(_period(workspace, options, period), as_of=options.as_of)
+    options.print(printing.status(standing), standing.as_json())
+
+
+@_command(cli)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def inspect(options: Options, file: Path) -> None:
+    """辨认并检查一个文件，不作任何改动。"""
+    workspace = options.open()
+    report = workspace.inspect(file)
+    options.print(printing.inspected(report, workspace.plan), report.as_json())
+    if report.verdict.needs_attention:
+        raise SystemExit(ATTENTION)
+
+
+@_command(cli)
+def run(options: Options) -> None:
+    """完整运行一次：下发、收取、汇总当前该做的。"""
+    workspace = options.open()
+    with printing.progress(options.quiet) as progress:
+        code = _run_once(workspace, options, progress)
+    raise SystemExit(code)
+
+
+@_command(cli)
+def schedule(options: Options) -> None:
+    """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
+    from bioduty_xl.batch import keep_schedule
+
+    workspace = options.open()
+    times = "、".join(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
+    click.echo(f"每天 {times}（北京时间）运行，按 Ctrl+C 停止", err=True)
+
+    def work() -> None:
+        now = Options(
+            *(workspace.root, datetime.now(CHINA).replace(microsecond=0)),
+            *(options.json, options.quiet, options.verbose),
+        )
+        with printing.progress(quiet=True) as progress:
+            _run_once(now.open(), now, progress)
+
+    keep_schedule(workspace, work)
+
+
+@_command(cli)
+def doctor(options: Options) -> None:
+    """检查本机和工作区是否适合运行。"""
+    from bioduty_xl.health import examine
+
+    checks = examine(options.open(), options.as_of)
+    options.print(printing.health(checks), {"checks": [check.as_json() for check in checks]})
+    if not all(check.is_well for check in checks):
+        raise SystemExit(FAILED)
+
+
+def _run_once(workspace: Workspace, options: Options, progress: Any) -> int:
+    from bioduty_xl.batch import run_pass
+
+    done = run_pass(workspace, options.as_of, progress)
+    options.print(printing.passed(done, workspace.plan), printing.passed_json(done))
+    if done.failures:
+        return FAILED
+    return ATTENTION if done.needs_attention else 0
+
+
+def _nearest_workspace() -> Path:
+    from bioduty_xl.config import SETTINGS_FILE
+
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS_FILE).is_file():
+            return folder
+    raise ConfigError(
+        f"{here} 及其上级文件夹中没有 {SETTINGS_FILE}，请用 --workspace 指明，或用 bioduty init 新建"
+    )
+
+
+def _default_plan_file(options: Options) -> Path:
+    """Where an imported plan goes; a plan that stands there already is never replaced unasked."""
+    try:
+        workspace = options.open()
+        target = workspace.path(workspace.settings.paths.plan)
+    except ConfigError:
+        target = Path("plan.xlsx")
+    if target.exists():
+        raise BiodutyError(f"{target} 已经存在；要替换它，请用 -o {target} 指明")
+    return target
+
+
+def _plan(options: Options) -> Plan:
+    """The workspace's plan, or outside any workspace the packaged one."""
+    from bioduty_xl.layout.packaged import PLAN, packaged
+    from bioduty_xl.plan.book import read_plan
+
+    try:
+        return options.open().plan
+    except ConfigError:
+        if options.workspace is not None:
+            raise
+        return read_plan(packaged(PLAN))
+
+
+def _period(workspace: Workspace, options: Options, period: str | None) -> str:
+    """The period given, or the one that is current."""
+    if period is not None:
+        return str(workspace.period(period))
+    return str(workspace.rulebook.calendar.current(options.as_of))
+
+
+def _log_to_file(workspace: Workspace) -> None:
+    """Log to `.bioduty/bioduty.log` as well, once a process."""
+    logger = logging.getLogger("bioduty_xl")
+    if workspace.state_dir.is_dir() and not any(
+        isinstance(handler, logging.FileHandler) for handler in logger.handlers
+    ):
+        handler = logging.FileHandler(workspace.state_dir / "bioduty.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """One sentence and an exit status for what the operator must mend, never a traceback."""
+    try:
+        yield
+    except BiodutyError as error:
+        click.echo(f"错误：{error}", err=True)
+        code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
+        raise SystemExit(code) from None
+    except OSError as error:
+        click.echo(f"错误：{error.strerror or error}：{error.filename or ''}", err=True)
+        raise SystemExit(FAILED) from None
+
+
+def main() -> None:
+    """Entry point; survives consoles that cannot show every character, or none at all."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    cli()

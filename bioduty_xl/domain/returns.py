@@ -1,0 +1,204 @@
+"""What a unit sends back, and what an answer amounts to."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import fold
+from bioduty_xl.domain.stamp import FormKind
+
+
+class Progress(StrEnum):
+    """进展状态: the words that the form offers."""
+
+    NOT_STARTED = "未启动"
+    ONGOING = "推进中"
+    DONE = "已完成"
+    CONTINUOUS = "长期坚持"
+    NO_PROGRESS = "本季度无进展"
+    NOT_APPLICABLE = "不涉及"
+
+
+class ItemState(StrEnum):
+    """The five states of a unit × item."""
+
+    NOT_RETURNED = "未返回"
+    NOT_FILLED = "返回未填"
+    NO_PROGRESS = "无进展"
+    NOT_APPLICABLE = "不涉及"
+    FILLED = "已填"
+
+
+MISSING = frozenset({ItemState.NOT_RETURNED, ItemState.NOT_FILLED})
+"""States in which a required item counts as missing (缺项)."""
+
+ANSWERED = frozenset(ItemState) - MISSING
+"""States in which an item has an answer to consolidate."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an ERROR is sent back to be mended, a WARNING is said."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """校验意见: something in a return that its unit can mend, or should know.
+
+    Attributes:
+        code: stable name of the rule, such as `REQUIRED_BLANK`.
+        severity: see `Severity`.
+        message: in Chinese: what is wrong, and what to do.
+        sheet, cell: where, such as `工作推进情况`, `G9`; empty when it concerns the whole return.
+        item: item key, or empty.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    sheet: str = ""
+    cell: str = ""
+    item: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a return form as it came back.
+
+    Attributes:
+        item: item key.
+        answers: text by column key (layout.sheets), as typed; absent columns are empty.
+        sheet: name of the sheet it was read from.
+        cells: cell address by column key, such as `{"progress": "G9"}`.
+    """
+
+    item: str
+    answers: Mapping[str, str]
+    sheet: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> str:
+        return self.answers.get(key, "")
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One row of the contact form (the letter's Annex 2); phones are text.
+
+    Attributes:
+        unit: unit code.
+        leader, leader_phone: 分管领导 and telephone.
+        office: 主办单位（科室）.
+        name, phone: 联系人 and telephone.
+        remark: 备注.
+    """
+
+    unit: str
+    leader: str = ""
+    leader_phone: str = ""
+    office: str = ""
+    name: str = ""
+    phone: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Return:
+    """返回表: one identified and read form, not yet judged.
+
+    Attributes:
+        kind: return form or contact form.
+        unit: unit code.
+        period: reference period.
+        header: the labelled fields above the table (填报人 …) by field key.
+        header_cells: their cell addresses.
+        entries: the rows of a return form, in plan order.
+        contacts: the rows of a contact form.
+        repairs: what had to be mended to read it.
+    """
+
+    kind: FormKind
+    unit: str
+    period: Period
+    header: Mapping[str, str]
+    header_cells: Mapping[str, str]
+    entries: tuple[Entry, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    repairs: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Which texts are no answer.
+
+    Attributes:
+        placeholders: words that people put where they have nothing to say.
+    """
+
+    placeholders: tuple[str, ...] = (
+        *("无", "暂无", "没有", "略", "同上", "同前", "见上", "空", "待填", "待补充", "待定"),
+        *("无进展", "暂无进展", "本季度无进展", "本季度无", "不涉及"),
+        *("none", "na", "null", "nil", "nan"),
+    )
+
+    def is_blank(self, text: str) -> bool:
+        """Nothing but white space."""
+        return not text.strip()
+
+    def is_placeholder(self, text: str) -> bool:
+        """A stand-in such as 无, /, 略, 同上; widths and punctuation do not matter."""
+        if self.is_blank(text):
+            return False
+        core = _without_punctuation(text)
+        return not core or core in {_without_punctuation(word) for word in self.placeholders}
+
+    def is_answer(self, text: str) -> bool:
+        """Something was said: neither blank nor a placeholder."""
+        return not self.is_blank(text) and not self.is_placeholder(text)
+
+
+REASON_COLUMNS = ("progress", "problems", "remark")
+"""Columns in which a reason for 本季度无进展 or 不涉及 may stand."""
+
+
+def reason_in(entry: Entry, wording: Wording) -> str:
+    """The reason that an entry gives for having nothing to report; empty if it gives none."""
+    texts = (entry[key] for key in REASON_COLUMNS)
+    return next((text for text in texts if wording.is_answer(text)), "")
+
+
+def state_of(entry: Entry | None, wording: Wording) -> ItemState:
+    """Which of the five states an obligation is in.
+
+    Args:
+        entry: the row of the return that counts; None when nothing came back.
+    """
+    if entry is None:
+        return ItemState.NOT_RETURNED
+    nothing = {
+        Progress.NO_PROGRESS: ItemState.NO_PROGRESS,
+        Progress.NOT_APPLICABLE: ItemState.NOT_APPLICABLE,
+    }.get(progress_of(entry))
+    if nothing is not None:
+        return nothing if reason_in(entry, wording) else ItemState.NOT_FILLED
+    if wording.is_answer(entry["progress"]):
+        return ItemState.FILLED
+    return ItemState.NOT_FILLED
+
+
+def progress_of(entry: Entry) -> Progress | None:
+    """The 进展状态 chosen, widths and blanks folded; None when blank or none of the words."""
+    chosen = fold(entry["status"])
+    return next((progress for progress in Progress if fold(progress.value) == chosen), None)
+
+
+def _without_punctuation(text: str) -> str:
+    return "".join(
+        char for char in fold(text) if unicodedata.category(char)[0] in "LN" or char == "\0"
+    )

@@ -1,0 +1,71 @@
+"""What can go wrong, by who has to act.
+
+A `BiodutyError` is for the operator and stops the run with one sentence. A `ReturnError` stops one
+returned file and becomes that file's verdict. What a unit can mend in its own answers is neither:
+it is a `Finding` (domain.returns), which is data.
+"""
+
+
+class BiodutyError(Exception):
+    """One sentence for the operator, with lines of detail below it.
+
+    Args:
+        message: what is wrong and what to do, in Chinese, without a trailing line break.
+        details: further lines, one fact each (a place in a document, a key in a settings file).
+    """
+
+    def __init__(self, message: str, *details: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        return "\n".join((self.message, *(f"  {line}" for line in self.details)))
+
+
+class ConfigError(BiodutyError):
+    """bioduty.toml, an option or an argument cannot be used as it stands."""
+
+
+class PlanError(BiodutyError):
+    """The official document or the plan workbook cannot be read without losing something."""
+
+
+class LedgerError(BiodutyError):
+    """The record of what was received cannot be opened or trusted."""
+
+
+class TemplateError(BiodutyError):
+    """A template lacks something that the forms cannot do without."""
+
+
+class Busy(BiodutyError):
+    """Another run holds the workspace's lock."""
+
+
+class ReturnError(BiodutyError):
+    """One returned file cannot be taken as it is; the message is what the coordinator reads.
+
+    Attributes:
+        verdict: what becomes of the file, `held` (a person can settle it) or `rejected`.
+    """
+
+    verdict = "held"
+
+
+class NotAReturn(ReturnError):
+    """The file is something else: another document, or a workbook that is none of our forms."""
+
+
+class Unreadable(ReturnError):
+    """The file is damaged, dangerous to open, or not finished."""
+
+    verdict = "rejected"
+
+
+class LayoutMismatch(ReturnError):
+    """It is one of our forms, but too much of it is gone to say which answer belongs where."""
+
+
+class WrongUnit(ReturnError):
+    """The marks in the file disagree about whose return it is, or one of them is forged."""

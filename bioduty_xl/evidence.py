@@ -1,0 +1,130 @@
+"""Gathers from the ledger what a period's standing and its consolidated workbook are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS, is_announced
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import ALL_GROUNDS, Plan
+from bioduty_xl.domain.returns import ItemState, Severity
+from bioduty_xl.domain.stamp import FormKind
+from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, UnitState, assess
+from bioduty_xl.domain.verdict import Verdict
+from bioduty_xl.ledger import FileRecord, Ledger
+from bioduty_xl.report.evidence import Evidence
+
+
+def take_standing(
+    plan: Plan, rulebook: Rulebook, ledger: Ledger, period: Period, as_of: datetime
+) -> Standing:
+    """Where a period stands, by what was received up to a moment."""
+    receipts = {
+        unit: _receipt(ledger, files)
+        for unit, files in ledger.revisions(FormKind.RETURN, period, as_of).items()
+    }
+    counts = Counter(file.verdict for file in files_of(ledger, rulebook, period, as_of))
+    files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
+    return assess(plan, period, as_of, receipts, rulebook, files)
+
+
+def gather(
+    plan: Plan, rulebook: Rulebook, ledger: Ledger, period: Period, as_of: datetime
+) -> Evidence:
+    """All that the consolidated workbook shows."""
+    standing = take_standing(plan, rulebook, ledger, period, as_of)
+    revisions = ledger.revisions(FormKind.RETURN, period, as_of)
+    newest = {unit: files[-1] for unit, files in revisions.items()}
+    contacts = ledger.contact_forms(as_of)
+    judged = [
+        *newest.values(),
+        *(file for file in contacts.values() if file.period == period),
+    ]
+    files = files_of(ledger, rulebook, period, as_of)
+    return Evidence(
+        plan,
+        standing,
+        rulebook.wording,
+        newest,
+        tuple(files),
+        tuple((file, finding) for file in judged for finding in ledger.findings(file)),
+        {unit: (file, ledger.contacts_in(file)) for unit, file in contacts.items()},
+        tuple(_definitions(standing, rulebook, files).items()),
+    )
+
+
+def files_of(
+    ledger: Ledger, rulebook: Rulebook, period: Period, as_of: datetime
+) -> list[FileRecord]:
+    """Files seen for a period: its own, and those of no known period that came while it was the
+    current one."""
+    return [
+        file
+        for file in ledger.files(as_of)
+        if (file.period or rulebook.calendar.current(file.received)) == period
+    ]
+
+
+def _receipt(ledger: Ledger, files: list[FileRecord]) -> Receipt:
+    newest = files[-1]
+    weights = Counter(finding.severity for finding in ledger.findings(newest))
+    return Receipt(
+        files[0].received,
+        newest.received,
+        newest.revision or len(files),
+        {entry.item: entry for entry in ledger.entries(newest)},
+        weights[Severity.ERROR],
+        weights[Severity.WARNING],
+    )
+
+
+def _definitions(
+    standing: Standing, rulebook: Rulebook, files: list[FileRecord]
+) -> Mapping[str, str]:
+    """口径说明: what the figures mean, and what was left out."""
+    calendar = rulebook.calendar
+    first, _ = calendar.covers(standing.period)
+    counts = Counter(file.verdict for file in files)
+    exempt = standing.in_state(UnitState.EXEMPT)
+    year = standing.due.year
+    usual = rulebook.required == ALL_GROUNDS
+    return {
+        "报送期": f"{standing.period.label}（{standing.period}），起算日 {first.isoformat()}",
+        "统计时点": f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），此后收到的不计入",
+        "截止日期": f"{standing.due.isoformat()}（含当日）；个别单位另有规定的，以报送台账所列为准",
+        "收到时间": "文件进入收件夹的时间，不是程序运行的时间",
+        "按时、迟报": "以该单位首次收到的可识别返回表为准：截止日期当日及以前为按时，以后为迟报；更正不影响",
+        "逾期": "截止日期已过而返回表未到；逾期天数为截止日期次日起的日历天数",
+        "逾期工作日": "截止日期次日起的工作日数，"
+        + (
+            "按国务院办公厅公布的放假调休安排计算"
+            if is_announced(year)
+            else "放假安排未公布，按周末估算"
+        ),
+        "应报事项": f"必报 {len(standing.required)} 项。"
+        + (
+            "必报：牵头单位；没有牵头单位的任务的责任单位；主要举措点名的单位；各县（区）。其余为选报，不计缺项"
+            if usual
+            else "必报口径已在设置中调整：" + "、".join(sorted(rulebook.required))
+        ),
+        ItemState.NOT_RETURNED.value: "必报事项，该单位的返回表未到",
+        ItemState.NOT_FILLED.value: "返回表已到，必报事项为空、只有占位词，或选了无进展、不涉及而没有原因",
+        ItemState.NO_PROGRESS.value: "选“本季度无进展”并写明原因",
+        ItemState.NOT_APPLICABLE.value: "选“不涉及”并写明原因",
+        ItemState.FILLED.value: "工作开展情况有实际内容",
+        "缺项": f"必报而状态为“{ItemState.NOT_RETURNED.value}”或“{ItemState.NOT_FILLED.value}”",
+        "完成率": "必报事项中不缺项的比例",
+        "任务矩阵中的空白": "该单位不承担此项任务，或者是选报而未填",
+        "以哪份为准": "以统计时点前最后收到的、能识别的返回表为准，各次返回均存档",
+        "未计入的文件": f"待处理 {counts[Verdict.HELD]} 个，拒收 {counts[Verdict.REJECTED]} 个，"
+        f"重复 {counts[Verdict.DUPLICATE]} 个，原因见收件台账",
+        "不能识别的文件": "不知属于哪一期的，计入收到时的当期"
+        f"（截止日期在后的最近一期，截止后 {CURRENT_FOR_DAYS} 天内仍为该期）",
+        "免报单位": "、".join(
+            f"{line.unit.name}（{calendar.exemptions[line.unit.code, standing.period]}）"
+            for line in exempt
+        )
+        or "无",
+    }

@@ -1,0 +1,1 @@
+"""Makes the workbooks that units fill."""

@@ -1,0 +1,63 @@
+"""The forms' look: fonts and colours that Excel, WPS and LibreOffice all have."""
+
+from __future__ import annotations
+
+from openpyxl.cell import Cell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
+
+TITLE = Font(name="黑体", size=16)
+HEADING = Font(name="黑体", size=10.5)
+BODY = Font(name="宋体", size=10)
+GUIDE = Font(name="宋体", size=12)
+
+HEADING_FILL = PatternFill("solid", fgColor="D9E7DF")
+PLAN_FILL = PatternFill("solid", fgColor="F4F6F5")
+ANSWER_FILL = PatternFill("solid", fgColor="FFFBE6")
+BLANK_FILL = PatternFill("solid", bgColor="FFD9A0")
+"""A required answer that is still blank; a conditional format takes its colour from bgColor."""
+
+_LINE = Side(style="thin", color="A0A8A4")
+BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
+
+CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
+LEFT = Alignment(horizontal="left", vertical="center", wrap_text=True)
+TOP = Alignment(horizontal="left", vertical="top", wrap_text=True)
+LABEL = Alignment(horizontal="right", vertical="center")
+
+UNLOCKED = Protection(locked=False)
+
+CELL_LIMIT = 32767
+"""Characters that Excel keeps in a cell."""
+
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def put_text(cell: Cell, text: str) -> None:
+    """Write a text that stays text: never a formula, even after somebody edits the cell."""
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)[:CELL_LIMIT]
+    if cell.value:
+        cell.data_type = "s"
+    cell.quotePrefix = text.startswith(FORMULA_STARTS)
+
+
+def copy_style(source: Cell, target: Cell) -> None:
+    """Give a cell another's look and lock, within one workbook."""
+    target._style = source._style.__copy__()
+
+
+def height_for(texts: list[tuple[str, float]], least: float = 45.0) -> float:
+    """Row height in points that shows every text.
+
+    Args:
+        texts: each text with the width of its column, in characters.
+    """
+    lines = max(
+        sum(max(1, -(-_width(line) // max(1, width - 1))) for line in text.split("\n"))
+        for text, width in texts
+    )
+    return min(409.0, max(least, lines * 13.5 + 6))
+
+
+def _width(text: str) -> float:
+    return sum(2.0 if ord(char) > 0x2E7F or char in "“”‘’—…★" else 1.05 for char in text)

@@ -1,0 +1,208 @@
+"""Builds the two templates from the declaration, and says what a restyled one has lost.
+
+A template is built once and is then the coordinator's: everything is found by heading, label or
+placeholder, so rows and columns may move and text may be reworded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from bioduty_xl.errors import TemplateError
+from bioduty_xl.forms import style
+from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
+from bioduty_xl.layout.package import save
+from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, RETURN_FORM
+from bioduty_xl.layout.table import Grid, Location, find_fields, locate, text_of
+
+RETURN_TEMPLATE = "quarterly_return.xlsx"
+CONTACTS_TEMPLATE = "annex2_contacts.xlsx"
+
+PROGRESS_MARK = "{填报进度}"
+"""Where the live count of what is still to fill goes."""
+
+_GUIDE = (
+    "{报送单位}：",
+    "    请填报{报送期}工作推进情况，于{截止日期}前（含当日）报送。报送内容：{报送范围}。",
+    "一、只在“工作推进情况”表的浅黄色单元格中填写；其他内容由分工方案带出，请勿改动。",
+    "二、“本单位职责”标“必报”的逐项填写，标“选报”的可以不填；“主要举措”中标★的点名由本单位落实。",
+    "三、“进展状态”从下拉列表中选择。选“本季度无进展”或“不涉及”的，请写明原因。",
+    "四、“工作开展情况”写清做了什么、有何结果，尽量列出时间和数量；填“无”“同上”“略”按未填处理。",
+    "五、“存在的问题”没有的填“无”；“下一步工作打算”将印在下期报送表上，供对照填报。",
+    "六、请勿增删行列、改动标题，勿把内容复制到其他表格；本表可用 Excel、WPS 或 LibreOffice 填写。",
+    "七、填好后将本文件按原格式（xlsx）返回，文件名可以更改；如需更正，改好后再次返回即可，以最后一次为准。",
+    "咨询：{咨询方式}",
+)
+
+_FIELD_CELLS = {
+    "unit": ("B2", "C2", "C2"),
+    "period": ("D2", "E2", "F2"),
+    "due": ("G2", "H2", "H2"),
+    "code": ("I2", "J2", "K2"),
+    "filler": ("B3", "C3", "C3"),
+    "phone": ("D3", "E3", "F3"),
+    "approver": ("G3", "H3", "K3"),
+}
+"""Label, first and last cell of the value, for each field of the return form."""
+
+
+def build_templates(folder: Path) -> list[Path]:
+    """Write both templates into a folder; returns their paths."""
+    paths = [folder / RETURN_TEMPLATE, folder / CONTACTS_TEMPLATE]
+    save(_build_return(), paths[0])
+    save(_build_contacts(), paths[1])
+    return paths
+
+
+def open_template(path: Path, sheet: Sheet) -> Workbook:
+    """Load a template that has all that a form needs.
+
+    Raises:
+        TemplateError: it cannot be opened, or lacks something; each lack is named.
+    """
+    try:
+        book = load_workbook(path)
+    except Exception as error:  # openpyxl raises whatever the package's defect leads it into
+        raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
+    if lacks := find_lacks(book, sheet):
+        raise TemplateError(f"模板 {path.name} 缺少必需的内容，请补上后再生成", *lacks)
+    return book
+
+
+def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
+    """What a template no longer has, one Chinese sentence each."""
+    if sheet.title not in book.sheetnames:
+        return [f"缺少工作表“{sheet.title}”"]
+    grid = grid_of(book[sheet.title])
+    location = locate(sheet, grid)
+    if location is None:
+        return [f"工作表“{sheet.title}”中找不到标题行"]
+    fields = find_fields(sheet, grid, location.row)
+    lacks = [f"缺少列“{column.heading}”" for column in location.missing]
+    lacks += [f"缺少标签“{entry.label}”" for entry in sheet.fields if entry.key not in fields]
+    return lacks
+
+
+def place_of(sheet: Sheet, worksheet: Worksheet) -> Location:
+    """Where a template's table stands; the template has been checked."""
+    location = locate(sheet, grid_of(worksheet))
+    assert location is not None, f"unchecked template: no headings of {sheet.title}"
+    return location
+
+
+def grid_of(worksheet: Worksheet) -> Grid:
+    """A worksheet's cells as text."""
+    return [[text_of(value) for value in row] for row in worksheet.iter_rows(values_only=True)]
+
+
+def _build_return() -> Workbook:
+    book = Workbook()
+    guide = book.worksheets[0]
+    guide.title = GUIDE_TITLE
+    _fill_guide(guide)
+    _fill_return_sheet(book.create_sheet(RETURN_FORM.title))
+    book.active = 0
+    return book
+
+
+def _fill_guide(sheet: Worksheet) -> None:
+    sheet.column_dimensions["A"].width = 84
+    _write(sheet, "A1", "填 报 说 明", style.TITLE, style.CENTRE)
+    sheet.row_dimensions[1].height = 36
+    for row, text in enumerate(_GUIDE, start=2):
+        _write(sheet, f"A{row}", text, style.GUIDE, style.LEFT)
+        sheet.row_dimensions[row].height = 38 if len(text) > 38 else 24
+    _page(sheet, "portrait")
+    sheet.sheet_view.showGridLines = False
+
+
+def _fill_return_sheet(sheet: Worksheet) -> None:
+    last = get_column_letter(len(RETURN_FORM.columns))
+    _write(sheet, "A1", RETURN_FORM.heading + "（{报送期}）", style.TITLE, style.CENTRE)
+    sheet.merge_cells(f"A1:{last}1")
+    for field in RETURN_FORM.fields:
+        label, first, end = _FIELD_CELLS[field.key]
+        _write(sheet, label, field.label, style.HEADING, style.LABEL)
+        box = sheet[f"{first}:{end}"]
+        for cell in box[0] if isinstance(box, tuple) else (box,):
+            cell.border = style.BOX
+            cell.font, cell.alignment = style.BODY, style.LEFT
+            cell.number_format = "@"
+            _paint(cell, field.filled_by)
+        if first != end:
+            sheet.merge_cells(f"{first}:{end}")
+    _write(sheet, "A4", PROGRESS_MARK, style.HEADING, style.LEFT)
+    sheet.merge_cells(f"A4:{last}4")
+    for row, height in enumerate((34, 24, 24, 22, 32), start=1):
+        sheet.row_dimensions[row].height = height
+    _table(sheet, RETURN_FORM, 5)
+    sheet.freeze_panes = "D6"
+
+
+def _build_contacts() -> Workbook:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = CONTACTS_FORM.title
+    last = get_column_letter(len(CONTACTS_FORM.columns))
+    _write(sheet, "A1", CONTACTS_FORM.heading, style.TITLE, style.CENTRE)
+    sheet.merge_cells(f"A1:{last}1")
+    _write(sheet, "F2", CONTACTS_FORM.fields[0].label, style.HEADING, style.LABEL)
+    _write(sheet, "G2", None, style.BODY, style.LEFT)
+    for row, height in enumerate((40, 24, 32), start=1):
+        sheet.row_dimensions[row].height = height
+    _table(sheet, CONTACTS_FORM, 3)
+    sheet.freeze_panes = "B4"
+    return book
+
+
+def _table(sheet: Worksheet, declared: Sheet, row: int) -> None:
+    """The heading row, and below it one row that shows how each column looks."""
+    for index, column in enumerate(declared.columns, start=1):
+        letter = get_column_letter(index)
+        sheet.column_dimensions[letter].width = column.width
+        _write(sheet, f"{letter}{row}", column.heading, style.HEADING, style.CENTRE)
+        sheet[f"{letter}{row}"].fill = style.HEADING_FILL
+        sheet[f"{letter}{row}"].border = style.BOX
+        sample = sheet.cell(row + 1, index)
+        sample.font, sample.border = style.BODY, style.BOX
+        sample.alignment = _alignment(column)
+        if column.kind is not Kind.NUMBER:
+            sample.number_format = "@"
+        _paint(sample, column.filled_by)
+    _page(sheet, "landscape")
+    sheet.print_title_rows = f"{row}:{row}"
+
+
+def _alignment(column: Column) -> style.Alignment:
+    return style.TOP if column.kind is Kind.TEXT else style.CENTRE
+
+
+def _paint(cell: style.Cell, filler: Filler | None) -> None:
+    if filler is Filler.UNIT:
+        cell.fill, cell.protection = style.ANSWER_FILL, style.UNLOCKED
+    else:
+        cell.fill = style.PLAN_FILL
+
+
+def _write(
+    sheet: Worksheet, at: str, text: str | None, font: style.Font, alignment: style.Alignment
+) -> None:
+    cell = sheet[at]
+    cell.value, cell.font, cell.alignment = text, font, alignment
+
+
+def _page(sheet: Worksheet, orientation: str) -> None:
+    sheet.page_setup.orientation = orientation
+    sheet.page_setup.paperSize = 9
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.page_setup.fitToWidth = 1
+    sheet.page_setup.fitToHeight = 0
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
+    sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.8
+    sheet.page_margins.footer = 0.4
+    sheet.print_options.horizontalCentered = True
+    sheet.oddFooter.center.text = "第 &P 页 共 &N 页"

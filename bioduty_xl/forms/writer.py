@@ -1,0 +1,306 @@
+"""Fills a template for one unit: its items, its marks, what it promised last quarter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell, MergedCell
+from openpyxl.formatting.rule import FormulaRule
+from openpyxl.packaging.custom import StringProperty
+from openpyxl.utils import get_column_letter
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.protection import SheetProtection
+from openpyxl.worksheet.worksheet import Worksheet
+
+from bioduty_xl.domain.plan import Item, Obligation, Plan, Unit
+from bioduty_xl.domain.returns import Contact, Wording
+from bioduty_xl.domain.stamp import Seal, Stamp
+from bioduty_xl.forms import style
+from bioduty_xl.forms.counter import counter_formula, counter_text, unanswered_rule
+from bioduty_xl.forms.template import PROGRESS_MARK, grid_of, open_template, place_of
+from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
+from bioduty_xl.layout.package import save
+from bioduty_xl.layout.sheets import (
+    CONTACTS_FORM,
+    IDENTITY_SHEET,
+    RETURN_FORM,
+    SHEET_NAME,
+    TOKEN_PROPERTY,
+    WORKBOOK_NAME,
+)
+from bioduty_xl.layout.table import Location, address, find_fields
+
+CONTACT_ROWS = ("R01", "R02", "R03")
+"""Rows of a contact form; a unit may name up to three."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one form is made of.
+
+    Attributes:
+        stamp: whose form it is.
+        unit: the unit.
+        due: its due date.
+        covers: first and last day that the return reports on.
+        help: whom to call, as printed.
+        previous: item key → what the unit said it would do next, or why that is not known.
+        contacts: what is known of the unit's contacts.
+    """
+
+    stamp: Stamp
+    unit: Unit
+    due: date
+    covers: tuple[date, date]
+    help: str
+    previous: Mapping[str, str]
+    contacts: Sequence[Contact] = ()
+
+
+def write_return_form(
+    order: Order,
+    plan: Plan,
+    obligations: Sequence[Obligation],
+    seal: Seal,
+    wording: Wording,
+    template: Path,
+    target: Path,
+) -> None:
+    """Write one unit's return form; the same arguments give the same bytes.
+
+    Args:
+        obligations: the unit's own, in plan order.
+        template: the return form's template.
+
+    Raises:
+        TemplateError: the template lacks something.
+    """
+    book = open_template(template, RETURN_FORM)
+    sheet = book[RETURN_FORM.title]
+    _replace_placeholders(book, order)
+    rows = [_return_row(plan.by_key[duty.item], duty, order) for duty in obligations]
+    keys = [duty.item for duty in obligations]
+    place = _fill_table(sheet, RETURN_FORM, rows, keys, order.stamp, seal)
+    _fill_fields(
+        sheet,
+        RETURN_FORM,
+        place,
+        {
+            "unit": order.unit.name,
+            "period": order.stamp.period.label,
+            "due": order.due.isoformat(),
+            "code": seal.visible_code(order.stamp),
+        },
+    )
+    cached = _add_counter(sheet, place, obligations, wording)
+    _seal_workbook(book, sheet, order.stamp, seal)
+    save(book, target, {sheet.title: cached})
+
+
+def write_contacts_form(order: Order, seal: Seal, template: Path, target: Path) -> None:
+    """Write one unit's contact form (Annex 2), prefilled with what is known.
+
+    Raises:
+        TemplateError: the template lacks something.
+    """
+    book = open_template(template, CONTACTS_FORM)
+    sheet = book[CONTACTS_FORM.title]
+    _replace_placeholders(book, order)
+    known = [_contact_row(contact) for contact in order.contacts[: len(CONTACT_ROWS)]]
+    rows = known + [{} for _ in CONTACT_ROWS[len(known) :]]
+    for row in rows:
+        row["unit"] = order.unit.name
+    place = _fill_table(sheet, CONTACTS_FORM, rows, CONTACT_ROWS, order.stamp, seal)
+    _fill_fields(sheet, CONTACTS_FORM, place, {"code": seal.visible_code(order.stamp)})
+    _seal_workbook(book, sheet, order.stamp, seal)
+    save(book, target)
+
+
+def _return_row(item: Item, duty: Obligation, order: Order) -> dict[str, str]:
+    measures = (
+        f"{'★' if duty.unit in measure.units else ''}{number}. {measure.text}"
+        for number, measure in enumerate(item.measures, start=1)
+    )
+    return {
+        "no": str(item.no),
+        "task": item.title,
+        "measures": "\n".join(measures),
+        "duty": duty.duty,
+        "previous": order.previous.get(item.key, ""),
+    }
+
+
+def _contact_row(contact: Contact) -> dict[str, str]:
+    return {
+        column.key: getattr(contact, column.key)
+        for column in CONTACTS_FORM.columns
+        if column.filled_by is Filler.UNIT
+    }
+
+
+def _fill_table(
+    sheet: Worksheet,
+    declared: Sheet,
+    rows: Sequence[Mapping[str, str]],
+    keys: Sequence[str],
+    stamp: Stamp,
+    seal: Seal,
+) -> Location:
+    """Write the rows below the headings, and the hidden key column to the right of them."""
+    place = place_of(declared, sheet)
+    width = max(place.columns.values()) + 1
+    samples = [sheet.cell(place.row + 2, index) for index in range(1, width + 1)]
+    key_column = width + 1
+    _put(sheet, place.row + 1, key_column, seal.token(stamp))
+    for number, (row, key) in enumerate(zip(rows, keys, strict=True), start=place.row + 2):
+        for sample in samples:
+            style.copy_style(sample, sheet.cell(number, sample.column))
+        for name, text in row.items():
+            _put_value(sheet, declared[name], number, place.columns[name] + 1, text)
+        _put(sheet, number, key_column, seal.row_mark(stamp, key))
+        texts = [
+            (text, sheet.column_dimensions[get_column_letter(place.columns[name] + 1)].width)
+            for name, text in row.items()
+        ]
+        sheet.row_dimensions[number].height = style.height_for(texts)
+    sheet.column_dimensions[get_column_letter(key_column)].hidden = True
+    _add_validations(sheet, declared, place, len(rows))
+    _protect(sheet)
+    sheet.print_area = f"A1:{address(place.row + len(rows), width - 1)}"
+    return place
+
+
+def _put(sheet: Worksheet, row: int, column: int, text: str) -> None:
+    cell = sheet.cell(row, column)
+    assert isinstance(cell, Cell), f"a merged cell in the table at {cell.coordinate}"
+    style.put_text(cell, text)
+
+
+def _put_value(sheet: Worksheet, column: Column, row: int, index: int, text: str) -> None:
+    if column.kind is Kind.NUMBER:
+        sheet.cell(row, index).value = int(text)
+    else:
+        _put(sheet, row, index, text)
+
+
+def _fill_fields(
+    sheet: Worksheet, declared: Sheet, place: Location, values: Mapping[str, str]
+) -> None:
+    found = find_fields(declared, grid_of(sheet), place.row)
+    for field in declared.fields:
+        row, index = found[field.key]
+        cell = sheet.cell(row + 1, index + 1)
+        while isinstance(cell, MergedCell):  # the label itself spans several cells
+            index += 1
+            cell = sheet.cell(row + 1, index + 1)
+        if field.key in values:
+            style.put_text(cell, values[field.key])
+        if field.filled_by is Filler.UNIT and field.hint:
+            _add_hint(sheet, cell.coordinate, field.label, field.hint)
+
+
+def _replace_placeholders(book: Workbook, order: Order) -> None:
+    first, last = order.covers
+    values = {
+        "{报送单位}": order.unit.name,
+        "{报送期}": order.stamp.period.label,
+        "{截止日期}": _chinese_date(order.due),
+        "{报送范围}": f"{_chinese_date(first)}至{_chinese_date(last)}的工作",
+        "{咨询方式}": order.help,
+    }
+    for sheet in book.worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if isinstance(cell, Cell) and isinstance(cell.value, str) and "{" in cell.value:
+                    text = cell.value
+                    for mark, value in values.items():
+                        text = text.replace(mark, value)
+                    style.put_text(cell, text)
+
+
+def _add_counter(
+    sheet: Worksheet, place: Location, obligations: Sequence[Obligation], wording: Wording
+) -> dict[str, str]:
+    """Put the live count where the template wants it; returns what it shows, by cell."""
+    letters = {key: get_column_letter(index + 1) for key, index in place.columns.items()}
+    first, last = place.row + 2, place.row + 1 + len(obligations)
+    required = sum(duty.required for duty in obligations)
+    optional = len(obligations) - required
+    rule = FormulaRule([unanswered_rule(letters, first)], fill=style.BLANK_FILL, stopIfTrue=False)
+    for key in ("status", "progress"):
+        sheet.conditional_formatting.add(f"{letters[key]}{first}:{letters[key]}{last}", rule)
+    cached = {}
+    for row in sheet.iter_rows(max_row=place.row):
+        for cell in row:
+            if cell.value == PROGRESS_MARK:
+                cell.value = counter_formula(letters, first, last, required, optional, wording)
+                cached[cell.coordinate] = counter_text(required, optional, 0)
+    return cached
+
+
+def _add_validations(sheet: Worksheet, declared: Sheet, place: Location, count: int) -> None:
+    first, last = place.row + 2, place.row + 1 + count
+    for column in declared.filled_by(Filler.UNIT):
+        letter = get_column_letter(place.columns[column.key] + 1)
+        cells = f"{letter}{first}:{letter}{last}"
+        if column.choices:
+            _add_choices(sheet, cells, column)
+        elif column.hint:
+            _add_hint(sheet, cells, column.heading, column.hint)
+
+
+def _add_choices(sheet: Worksheet, cells: str, column: Column) -> None:
+    choices = DataValidation("list", formula1=f'"{",".join(column.choices)}"', allow_blank=True)
+    choices.promptTitle, choices.prompt = column.heading, column.hint
+    choices.errorTitle = column.heading
+    choices.error = f"请从下拉列表中选择：{'、'.join(column.choices)}。"
+    choices.showInputMessage = choices.showErrorMessage = True
+    choices.add(cells)
+    sheet.add_data_validation(choices)
+
+
+def _add_hint(sheet: Worksheet, cells: str, title: str, hint: str) -> None:
+    """A message shown on entering a cell, and a warning that does not block over-long text."""
+    validation = DataValidation(
+        "textLength", operator="lessThanOrEqual", formula1="3000", allow_blank=True
+    )
+    validation.errorStyle = "warning"
+    validation.error = "内容超过 3000 字，请精简；确需保留可选“是”。"
+    validation.promptTitle, validation.prompt = title, hint
+    validation.showInputMessage = validation.showErrorMessage = True
+    validation.add(cells)
+    sheet.add_data_validation(validation)
+
+
+def _protect(sheet: Worksheet) -> None:
+    """Lock what the plan fills, without a password; sizing and filtering stay allowed."""
+    sheet.protection = SheetProtection(
+        sheet=True,
+        formatCells=False,
+        formatColumns=False,
+        formatRows=False,
+        autoFilter=False,
+        sort=False,
+    )
+
+
+def _seal_workbook(book: Workbook, sheet: Worksheet, stamp: Stamp, seal: Seal) -> None:
+    """The token on the workbook (property, very hidden sheet, name) and on the sheet (a name)."""
+    token = seal.token(stamp)
+    book.custom_doc_props.append(StringProperty(name=TOKEN_PROPERTY, value=token))
+    identity = book.create_sheet(IDENTITY_SHEET)
+    identity["A1"] = token
+    identity.sheet_state = "veryHidden"
+    book.defined_names[WORKBOOK_NAME] = DefinedName(
+        WORKBOOK_NAME, attr_text=f'"{token}"', hidden=True
+    )
+    sheet.defined_names[SHEET_NAME] = DefinedName(SHEET_NAME, attr_text=f'"{token}"', hidden=True)
+
+
+def _chinese_date(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"

@@ -1,0 +1,107 @@
+"""Hands out forms: from plan, ledger and settings to one workbook for each unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bioduty_xl.config import Office, Settings
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Obligation, Plan, Unit
+from bioduty_xl.domain.returns import Contact
+from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
+from bioduty_xl.domain.standing import Rulebook
+from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
+from bioduty_xl.forms.writer import Order, write_contacts_form, write_return_form
+from bioduty_xl.layout.sheets import NO_PREVIOUS, NO_PREVIOUS_ANSWER, NOT_RETURNED_BEFORE
+from bioduty_xl.ledger import Ledger
+
+_FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
+
+
+@dataclass(frozen=True)
+class Handout:
+    """What a period's forms are made from, and where they go.
+
+    Attributes:
+        folder: the period's folder in the outbox.
+        template: path of a template by its name.
+    """
+
+    settings: Settings
+    plan: Plan
+    rulebook: Rulebook
+    seal: Seal
+    ledger: Ledger
+    period: Period
+    folder: Path
+    template: Callable[[str], Path]
+
+    @property
+    def kinds(self) -> tuple[FormKind, ...]:
+        """The forms that go out: with the first return, also the contact form (the letter, 二)."""
+        first = self.period == self.rulebook.calendar.first
+        return (FormKind.RETURN, FormKind.CONTACTS) if first else (FormKind.RETURN,)
+
+    def write(self, kind: FormKind, unit: Unit) -> tuple[Stamp, Path]:
+        """Write one form; the same inputs give the same bytes."""
+        order = self._order(kind, unit)
+        name = unit.name.translate(_FORBIDDEN_IN_NAMES)
+        if kind is FormKind.CONTACTS:
+            path = self.folder / "contacts" / f"{name}_{self.period}_联系人名单.xlsx"
+            write_contacts_form(order, self.seal, self.template(CONTACTS_TEMPLATE), path)
+            return order.stamp, path
+        path = self.folder / "forms" / f"{name}_{self.period}.xlsx"
+        write_return_form(
+            order,
+            self.plan,
+            [duty for duty in self._obligations if duty.unit == unit.code],
+            self.seal,
+            self.settings.wording,
+            self.template(RETURN_TEMPLATE),
+            path,
+        )
+        return order.stamp, path
+
+    @property
+    def _obligations(self) -> tuple[Obligation, ...]:
+        return self.plan.obligations(self.rulebook.required)
+
+    def _order(self, kind: FormKind, unit: Unit) -> Order:
+        calendar = self.rulebook.calendar
+        first_day, _ = calendar.covers(self.period)
+        due = calendar.due(self.period, unit.code)
+        return Order(
+            self.seal.stamp(kind, unit.code, self.period),
+            unit,
+            due,
+            (first_day, due),
+            help_line(self.settings.office),
+            self._previous(unit) if kind is FormKind.RETURN else {},
+            self._contacts(unit),
+        )
+
+    def _previous(self, unit: Unit) -> Mapping[str, str]:
+        """What the unit said last quarter that it would do next, by item."""
+        before = self.period.shift(-1)
+        items = [item.key for item in self.plan.items]
+        if not self.ledger.units_with_form(FormKind.RETURN, before):
+            return dict.fromkeys(items, NO_PREVIOUS)
+        revisions = self.ledger.revisions(FormKind.RETURN, before).get(unit.code)
+        if not revisions:
+            return dict.fromkeys(items, NOT_RETURNED_BEFORE)
+        entries = self.ledger.entries(revisions[-1])
+        said = {entry.item: entry["next_steps"].strip() for entry in entries}
+        return {item: said.get(item) or NO_PREVIOUS_ANSWER for item in items}
+
+    def _contacts(self, unit: Unit) -> tuple[Contact, ...]:
+        forms = self.ledger.contact_forms()
+        return self.ledger.contacts_in(forms[unit.code]) if unit.code in forms else ()
+
+
+def help_line(office: Office) -> str:
+    """Whom to call, as the form prints it."""
+    whom = [f"联系人：{office.contact}"] if office.contact else []
+    whom += [f"电话：{office.phone}"] if office.phone else []
+    return office.name + (f"（{'，'.join(whom)}）" if whom else "")

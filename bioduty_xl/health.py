@@ -1,0 +1,103 @@
+"""Is this machine and workspace fit? Each check is one line, well or with what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from bioduty_xl.domain.calendar import is_announced
+from bioduty_xl.errors import BiodutyError
+from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE, open_template
+from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
+from bioduty_xl.ledger import Ledger
+from bioduty_xl.workspace import Workspace
+
+ENOUGH_DISK = 500 << 20
+"""Free bytes below which a workspace should be given room: some quarters of originals."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report."""
+
+    name: str
+    is_well: bool
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As `doctor --json` prints it."""
+        return asdict(self)
+
+
+def examine(workspace: Workspace, as_of: datetime) -> list[Check]:
+    """Every check, in the order in which things are needed. Writes nothing but a probe file."""
+    year = as_of.year
+    steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("Python", lambda: sys.version.split()[0]),
+        ("SQLite", lambda: sqlite3.sqlite_version),
+        ("收件夹", lambda: _readable(workspace)),
+        ("状态文件夹", lambda: _writable(workspace)),
+        ("磁盘空间", lambda: _free_space(workspace)),
+        ("责任分工方案", lambda: _plan(workspace)),
+        ("模板", lambda: _templates(workspace)),
+        ("台账", lambda: _ledger(workspace)),
+        (
+            "放假安排",
+            lambda: f"{year} 年已有" if is_announced(year) else f"{year} 年尚未公布，按周末估算",
+        ),
+    )
+    return [_check(name, step) for name, step in steps]
+
+
+def _check(name: str, step: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, step())
+    except (BiodutyError, OSError) as error:
+        return Check(name, False, str(error))
+
+
+def _readable(workspace: Workspace) -> str:
+    os.listdir(workspace.inbox)
+    return str(workspace.inbox)
+
+
+def _writable(workspace: Workspace) -> str:
+    workspace.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = workspace.state_dir / ".probe"
+    probe.write_bytes(b"")
+    probe.unlink()
+    return str(workspace.state_dir)
+
+
+def _free_space(workspace: Workspace) -> str:
+    free = shutil.disk_usage(workspace.root).free
+    if free < ENOUGH_DISK:
+        raise BiodutyError(f"只剩 {free >> 20} MB，请清理磁盘")
+    return f"剩余 {free >> 20} MB"
+
+
+def _plan(workspace: Workspace) -> str:
+    if problems := workspace.plan.problems():
+        raise BiodutyError("；".join(problems))
+    assert workspace.rulebook  # names in the settings are looked up in the plan
+    return str(workspace.plan_file)
+
+
+def _templates(workspace: Workspace) -> str:
+    for name, sheet in ((RETURN_TEMPLATE, RETURN_FORM), (CONTACTS_TEMPLATE, CONTACTS_FORM)):
+        open_template(workspace.template(name), sheet)
+    return str(workspace.template(RETURN_TEMPLATE).parent)
+
+
+def _ledger(workspace: Workspace) -> str:
+    path = workspace.state_dir / "ledger.sqlite"
+    if not path.exists():
+        return "尚未建立，首次运行时建立"
+    with Ledger(path, read_only=True) as ledger:
+        return f"已收文件 {ledger.count()} 个"

@@ -1,0 +1,1 @@
+"""Takes what comes back: gate, child process, reading, filing."""

@@ -1,0 +1,195 @@
+"""Whose form a workbook is, from the marks that it carries.
+
+The sheet's own token decides, because it travels with the answers; the workbook's carriers, the
+visible code and the typed names must agree with it, or a person has to look (design: the marks on
+workbook and sheet are kept apart so that a sheet pasted into another unit's file is noticed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Plan, Unit
+from bioduty_xl.domain.stamp import (
+    Forged,
+    FormKind,
+    Seal,
+    Stamp,
+    looks_like_code,
+    looks_like_token,
+)
+from bioduty_xl.errors import LayoutMismatch, NotAReturn, WrongUnit
+from bioduty_xl.intake.raw import RawBook, RawSheet
+from bioduty_xl.layout.columns import Sheet
+from bioduty_xl.layout.sheets import (
+    CONTACTS_FORM,
+    IDENTITY_SHEET,
+    RETURN_FORM,
+    SHEET_NAME,
+    TOKEN_PROPERTY,
+    WORKBOOK_NAME,
+)
+from bioduty_xl.layout.table import Location, cell_at, find_fields, locate
+
+_ASK = "请核实后让该单位用下发的原表重新报送"
+
+
+@dataclass(frozen=True)
+class FormSheet:
+    """A worksheet that has the headings of one of our forms.
+
+    Attributes:
+        declared: which form.
+        raw: the worksheet.
+        place: where its table stands.
+        mark_column: index of the column whose heading is a token; None where there is none.
+    """
+
+    declared: Sheet
+    raw: RawSheet
+    place: Location
+    mark_column: int | None
+
+    @property
+    def token(self) -> str:
+        """The token above the key column, or the sheet-level name's; empty: neither is there."""
+        if self.mark_column is not None:
+            return self.raw.grid[self.place.row][self.mark_column].strip()
+        return self.raw.names.get(SHEET_NAME, "")
+
+    def field(self, key: str) -> str:
+        """The text of a labelled field above the table; empty where it is gone."""
+        found = find_fields(self.declared, self.raw.grid, self.place.row).get(key)
+        return cell_at(self.raw.grid[found[0]], found[1]).strip() if found else ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A settled identity.
+
+    Attributes:
+        stamp: what the marks say.
+        unit: the unit, from the plan.
+        sheet: the sheet to read.
+        workbook_marked: whether the workbook's own carriers were there to agree.
+    """
+
+    stamp: Stamp
+    unit: Unit
+    sheet: FormSheet
+    workbook_marked: bool
+
+
+def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
+    """Settle whose form a workbook is.
+
+    Raises:
+        NotAReturn: it is none of our forms.
+        LayoutMismatch: it is one, but its key column is gone, or it holds several.
+        WrongUnit: marks are forged or disagree with each other or with what is typed.
+    """
+    sheet = _form_sheet(book)
+    tokens = _workbook_tokens(book)
+    if sheet is None:
+        if tokens:
+            raise LayoutMismatch("文件是下发的报送表，但表格的标题行已被删改，" + _ASK)
+        raise NotAReturn("这个工作簿不是下发的报送表，请该单位填写下发的报送表后重新报送")
+    if sheet.mark_column is None:
+        raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens)))
+    stamp = _read(seal, sheet.token)
+    if any(_read(seal, token) != stamp for token in tokens):
+        raise WrongUnit(
+            "表内标识与文件标识不一致，可能把一个单位的表贴进了另一个单位的文件，" + _ASK
+        )
+    unit = plan.by_code.get(stamp.unit)
+    if unit is None:
+        raise WrongUnit(f"表内标识所指的单位（{stamp.unit}）不在责任分工方案中，" + _ASK)
+    _check_typed(sheet, stamp, unit, seal, plan)
+    return Identity(stamp, unit, sheet, bool(tokens))
+
+
+def _form_sheet(book: RawBook) -> FormSheet | None:
+    """The sheet to read: the one marked form sheet, by preference the one with its own name."""
+    found = list(_form_sheets(book))
+    marked = [sheet for sheet in found if sheet.mark_column is not None]
+    if len({sheet.token for sheet in marked}) > 1:
+        raise WrongUnit("一个文件里有多张不同的报送表，请让各单位分别报送")
+    candidates = marked or found
+    named = [sheet for sheet in candidates if sheet.raw.title.strip() == sheet.declared.title]
+    if len(named) == 1:
+        return named[0]
+    if len(candidates) > 1:
+        raise LayoutMismatch("文件里有多张相同的报送表，不能确定以哪张为准，请只保留一张后重新报送")
+    return candidates[0] if candidates else None
+
+
+def _form_sheets(book: RawBook) -> Iterator[FormSheet]:
+    for raw in book.sheets:
+        for declared in (RETURN_FORM, CONTACTS_FORM):
+            place = locate(declared, raw.grid)
+            if place is not None:
+                yield FormSheet(declared, raw, place, _mark_column(raw, place))
+                break
+
+
+def _mark_column(raw: RawSheet, place: Location) -> int | None:
+    headings = raw.grid[place.row]
+    return next((n for n, text in enumerate(headings) if looks_like_token(text.strip())), None)
+
+
+def _workbook_tokens(book: RawBook) -> tuple[str, ...]:
+    sheets = (raw for raw in book.sheets if raw.title.strip() == IDENTITY_SHEET)
+    cells = (cell_at(row, 0).strip() for raw in sheets for row in raw.grid[:1])
+    carriers = (book.properties.get(TOKEN_PROPERTY, ""), book.names.get(WORKBOOK_NAME, ""), *cells)
+    return tuple(text for text in carriers if text)
+
+
+def _read(seal: Seal, token: str) -> Stamp:
+    try:
+        return seal.read(token)
+    except Forged:
+        raise WrongUnit("表内标识被改动过，或者不是本程序下发的表格，" + _ASK) from None
+
+
+def _explain_unmarked(sheet: FormSheet, workbook_marked: bool) -> str:
+    code = sheet.field("code")
+    if looks_like_code(code):
+        return f"表格的标识列已丢失，只剩校验码 {code}，请核实是哪个单位所报，" + _ASK
+    if workbook_marked:
+        return "表格的标识列已被删除，不能确认答复属于哪一项，" + _ASK
+    return "表格与报送表相似，但没有下发时的标识，" + _ASK
+
+
+def _check_typed(sheet: FormSheet, stamp: Stamp, unit: Unit, seal: Seal, plan: Plan) -> None:
+    """What people can read on the sheet must not contradict its marks."""
+    code = sheet.field("code")
+    if code and code != seal.visible_code(stamp):
+        raise WrongUnit(f"校验码 {code} 与表内标识不符，" + _ASK)
+    typed = _typed_unit(sheet, stamp, plan)
+    if typed is not None and typed != unit:
+        raise WrongUnit(f"表上写的单位是“{typed.name}”，标识却属于“{unit.name}”，" + _ASK)
+    period = _typed_period(sheet)
+    if period is not None and period != stamp.period:
+        raise WrongUnit(
+            f"表上写的报送期是{period.label}，标识却属于{stamp.period.label}，可能沿用了旧表，"
+            + _ASK
+        )
+
+
+def _typed_unit(sheet: FormSheet, stamp: Stamp, plan: Plan) -> Unit | None:
+    if stamp.kind is FormKind.RETURN:
+        return plan.find_unit(sheet.field("unit"))
+    rows = sheet.raw.grid[sheet.place.row + 1 :]
+    names = (cell_at(row, sheet.place.columns.get("unit", len(row))) for row in rows)
+    units = {unit for name in names if (unit := plan.find_unit(name)) is not None}
+    other = [unit for unit in units if unit.code != stamp.unit]
+    return other[0] if other else None
+
+
+def _typed_period(sheet: FormSheet) -> Period | None:
+    try:
+        return Period.parse(sheet.field("period"))
+    except ValueError:
+        return None

@@ -1,0 +1,166 @@
+"""Reads an identified form by key and heading, and says what it had to mend to do so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from bioduty_xl.domain.plan import Plan
+from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
+from bioduty_xl.domain.stamp import Forged, FormKind, Seal
+from bioduty_xl.errors import LayoutMismatch, WrongUnit
+from bioduty_xl.intake.identity import FormSheet, Identity, identify
+from bioduty_xl.intake.raw import RawBook
+from bioduty_xl.layout.columns import Filler
+from bioduty_xl.layout.sheets import GUIDE_TITLE, IDENTITY_SHEET
+from bioduty_xl.layout.table import address, cell_at, find_fields, rows_below
+
+INDISPENSABLE = ("status", "progress")
+"""Columns of a return form without which it says nothing."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row as found: where, its mark, its texts by column key."""
+
+    number: int
+    mark: str
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
+    """Identify and read a returned workbook.
+
+    Raises:
+        ReturnError: it is none of ours, its marks disagree, or too much of it is gone.
+    """
+    identity = identify(book, seal, plan)
+    sheet = identity.sheet
+    lost = [column for column in sheet.place.missing if column.key in INDISPENSABLE]
+    if lost:
+        headings = "、".join(column.heading for column in lost)
+        raise LayoutMismatch(f"表格缺少“{headings}”列，请该单位用下发的原表重新报送")
+    header, header_cells = _header(sheet)
+    rows = list(_rows(sheet))
+    keyed = [(_row_key(row, identity, seal), row) for row in rows if row.mark]
+    repairs = [*_layout_repairs(book, identity), *_row_repairs(sheet, rows, keyed)]
+    form = Return(
+        identity.stamp.kind,
+        identity.unit.code,
+        identity.stamp.period,
+        header,
+        header_cells,
+        repairs=tuple(repairs),
+    )
+    if identity.stamp.kind is FormKind.CONTACTS:
+        return replace(form, contacts=tuple(_contacts(identity, rows)))
+    return replace(form, entries=_entries(sheet, keyed, plan))
+
+
+def _header(sheet: FormSheet) -> tuple[dict[str, str], dict[str, str]]:
+    found = find_fields(sheet.declared, sheet.raw.grid, sheet.place.row)
+    texts = {key: cell_at(sheet.raw.grid[row], column) for key, (row, column) in found.items()}
+    return texts, {key: address(row, column) for key, (row, column) in found.items()}
+
+
+def _rows(sheet: FormSheet) -> Iterator[_Row]:
+    assert sheet.mark_column is not None
+    for number, texts in rows_below(sheet.place, sheet.raw.grid):
+        yield _Row(number, cell_at(sheet.raw.grid[number], sheet.mark_column).strip(), texts)
+
+
+def _row_key(row: _Row, identity: Identity, seal: Seal) -> str:
+    try:
+        return seal.read_row_mark(identity.stamp, row.mark)
+    except Forged:
+        raise WrongUnit(
+            f"第 {row.number + 1} 行的标识不属于这张表，可能是从别的表粘贴来的，请核实后重新报送"
+        ) from None
+
+
+def _entries(sheet: FormSheet, keyed: list[tuple[str, _Row]], plan: Plan) -> tuple[Entry, ...]:
+    found: dict[str, Entry] = {}
+    for key, row in keyed:
+        entry = _entry(sheet, key, row)
+        found[key] = _merged(found[key], entry) if key in found else entry
+    return tuple(found[item.key] for item in plan.items if item.key in found)
+
+
+def _entry(sheet: FormSheet, key: str, row: _Row) -> Entry:
+    cells = {name: address(row.number, index) for name, index in sheet.place.columns.items()}
+    return Entry(key, row.texts, sheet.raw.title, cells)
+
+
+def _merged(first: Entry, second: Entry) -> Entry:
+    """A row that was copied: what both say, once."""
+    filled = {
+        name: text
+        if not first[name].strip()
+        else first[name]
+        if text.strip() in ("", first[name].strip())
+        else f"{first[name]}\n{text}"
+        for name, text in second.answers.items()
+    }
+    return replace(first, answers=filled)
+
+
+def _contacts(identity: Identity, rows: list[_Row]) -> Iterator[Contact]:
+    asked = identity.sheet.declared.filled_by(Filler.UNIT)
+    for row in rows:
+        texts = {column.key: row.texts.get(column.key, "").strip() for column in asked}
+        if any(texts.values()):
+            yield Contact(identity.unit.code, **texts)
+
+
+def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
+    sheet = identity.sheet
+    title = sheet.raw.title
+    if not identity.workbook_marked:
+        yield _repair(
+            "WORKBOOK_MARKS_GONE", "文件标识已丢失（可能复制到了新文件），按表内标识收下", title
+        )
+    if title.strip() != sheet.declared.title:
+        yield _repair("SHEET_RENAMED", f"工作表名被改为“{title}”，已按标题识别", title)
+    order = [
+        sheet.place.columns[c.key] for c in sheet.declared.columns if c.key in sheet.place.columns
+    ]
+    if order != sorted(order):
+        yield _repair("COLUMNS_MOVED", "列的顺序被调整，已按标题识别", title)
+    for found, declared in sheet.place.respelt:
+        yield _repair("HEADING_RESPELT", f"标题“{found}”已按“{declared}”读取", title)
+    for column in sheet.place.missing:
+        yield _repair("COLUMN_MISSING", f"缺少“{column.heading}”列，该列按空白处理", title)
+    for heading in sheet.place.extra:
+        if heading != sheet.token:
+            yield _repair("EXTRA_COLUMN", f"多出的列“{heading}”没有读取，请写入表内原有各列", title)
+    known = {title, IDENTITY_SHEET, GUIDE_TITLE}
+    for raw in book.sheets:
+        if raw.title.strip() not in known and any(any(row) for row in raw.grid):
+            yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
+
+
+def _row_repairs(
+    sheet: FormSheet, rows: list[_Row], keyed: list[tuple[str, _Row]]
+) -> Iterator[Finding]:
+    title = sheet.raw.title
+    asked = {column.key for column in sheet.declared.filled_by(Filler.UNIT)}
+    for row in rows:
+        if not row.mark and any(row.texts.get(key, "").strip() for key in asked):
+            yield _repair(
+                "ROW_WITHOUT_MARK",
+                "这一行不是原表的行，没有读取，请把内容填入原表对应的行",
+                title,
+                address(row.number, min(sheet.place.columns.values())),
+                Severity.ERROR,
+            )
+    keys = [key for key, _ in keyed]
+    if keys != sorted(keys):
+        yield _repair("ROWS_MOVED", "行的顺序被调整，已按行标识识别", title)
+    for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
+        yield _repair("ROW_REPEATED", f"{key} 出现了多行，已合并读取，请核对", title)
+
+
+def _repair(
+    code: str, message: str, sheet: str, cell: str = "", severity: Severity = Severity.WARNING
+) -> Finding:
+    return Finding(code, severity, message, sheet, cell)

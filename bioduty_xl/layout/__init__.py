@@ -1,0 +1,1 @@
+"""Every sheet declared once, and how a declared sheet meets a real one."""

@@ -1,0 +1,51 @@
+"""Writes files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step; a file that holds the same bytes already is left alone."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".~", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_beside_if_open(path: Path, content: bytes, tries: int = 5) -> Path:
+    """Replace a file; where another program keeps it open, write beside it under another name.
+
+    Windows refuses to replace a workbook that is open in Excel. It is tried for some seconds first.
+
+    Returns:
+        The path that was written.
+    """
+    for left in reversed(range(tries)):
+        try:
+            write_whole(path, content)
+            return path
+        except PermissionError:
+            if left:
+                time.sleep(1.0)
+    for number in range(2, 100):
+        beside = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        try:
+            write_whole(beside, content)
+            return beside
+        except PermissionError:
+            continue
+    raise PermissionError(f"{path} 和同名的副本都被其他程序打开")

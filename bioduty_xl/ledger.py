@@ -1,0 +1,367 @@
+"""The record of the collection: forms handed out, files received, verdicts, answers (SQLite).
+
+Times are stored as ISO 8601 text in China's offset, so that text order is time order. The database
+stays on a local disk; `journal_mode=TRUNCATE` and `synchronous=EXTRA` make a commit durable when it
+returns. What the ledger says is never inferred from the inbox.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from bioduty_xl.domain.calendar import CHINA
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
+from bioduty_xl.domain.stamp import FormKind, Stamp
+from bioduty_xl.errors import LedgerError
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file that came.
+
+    Attributes:
+        id: number in order of receipt.
+        sha256: of its bytes, the name of its original.
+        name: its path below the inbox.
+        size: in bytes.
+        received: when it arrived.
+        verdict: `received` until it has been read, then accepted, held, rejected or duplicate.
+        kind, unit, period, revision: what it was found to be, where it was.
+        reason: why, and what to do, in Chinese.
+        header: labelled fields of the form, by field key.
+    """
+
+    id: int
+    sha256: str
+    name: str
+    size: int
+    received: datetime
+    verdict: str
+    kind: FormKind | None
+    unit: str | None
+    period: Period | None
+    revision: int | None
+    reason: str
+    header: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What became of a file.
+
+    Attributes:
+        verdict: accepted, held, rejected or duplicate.
+        reason: why, and what to do.
+        kind, unit, period: what it was found to be, where it was.
+        revision: its number among the accepted ones of its unit, period and kind.
+        returned: what was read; recorded for accepted files alone.
+        findings: of its rules and repairs.
+    """
+
+    verdict: str
+    reason: str
+    kind: FormKind | None = None
+    unit: str | None = None
+    period: Period | None = None
+    revision: int | None = None
+    returned: Return | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+_SCHEMA_1 = """
+CREATE TABLE forms (
+    kind TEXT NOT NULL, unit TEXT NOT NULL, period TEXT NOT NULL, form_id TEXT NOT NULL,
+    version INTEGER NOT NULL, issued TEXT, file TEXT NOT NULL,
+    PRIMARY KEY (kind, unit, period)
+) STRICT;
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
+    changed_ns INTEGER NOT NULL, received TEXT NOT NULL, verdict TEXT NOT NULL,
+    kind TEXT, unit TEXT, period TEXT, revision INTEGER, reason TEXT NOT NULL DEFAULT '',
+    header TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (sha256, name, changed_ns)
+) STRICT;
+CREATE INDEX files_by_period ON files (period, kind, unit);
+CREATE TABLE entries (
+    file INTEGER NOT NULL REFERENCES files (id), item TEXT NOT NULL, sheet TEXT NOT NULL,
+    cells TEXT NOT NULL, answers TEXT NOT NULL,
+    PRIMARY KEY (file, item)
+) STRICT;
+CREATE TABLE contacts (
+    file INTEGER NOT NULL REFERENCES files (id), row INTEGER NOT NULL, contact TEXT NOT NULL,
+    PRIMARY KEY (file, row)
+) STRICT;
+CREATE TABLE findings (
+    file INTEGER NOT NULL REFERENCES files (id), row INTEGER NOT NULL, finding TEXT NOT NULL,
+    PRIMARY KEY (file, row)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1,)
+"""Each step of the schema once, oldest first; `PRAGMA user_version` counts those applied."""
+
+_FILE_COLUMNS = (
+    "id, sha256, name, size, received, verdict, kind, unit, period, revision, reason, header"
+)
+
+
+class Ledger:
+    """An open ledger. Use as a context manager.
+
+    Args:
+        path: the database; made, with its folder, unless `read_only`.
+        read_only: open without writing anything, even where there is none yet.
+
+    Raises:
+        LedgerError: it cannot be opened, or a newer version of the program wrote it.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        try:
+            self._db = _open(path, read_only)
+            if not read_only or not path.exists():
+                self._migrate(path)
+        except sqlite3.Error as error:
+            raise LedgerError(f"台账 {path} 打不开：{error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def _migrate(self, path: Path) -> None:
+        done = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if done > len(MIGRATIONS):
+            raise LedgerError(f"台账 {path} 由更新版本的程序写成，请升级程序后再用")
+        for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
+            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def record_forms(self, forms: Sequence[tuple[Stamp, str]], issued: datetime | None) -> None:
+        """Put on record that forms were handed out; a form made again keeps its first date.
+
+        Args:
+            forms: each stamp with the file's path below the workspace.
+            issued: when; None where the caller does not say.
+        """
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO forms VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (
+                        *(stamp.kind.value, stamp.unit, str(stamp.period), stamp.form_id),
+                        *(stamp.version, _text(issued) if issued else None, file),
+                    )
+                    for stamp, file in forms
+                ],
+            )
+
+    def units_with_form(self, kind: FormKind, period: Period) -> frozenset[str]:
+        """Codes of the units to whom a period's form was handed out."""
+        rows = self._db.execute(
+            "SELECT unit FROM forms WHERE kind = ? AND period = ?", (kind.value, str(period))
+        )
+        return frozenset(unit for (unit,) in rows)
+
+    def receive(
+        self, sha256: str, name: str, size: int, changed_ns: int, received: datetime
+    ) -> FileRecord:
+        """Put on record that a file came, before anything reads it; the same sighting of it again
+        gives the same record."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO files (sha256, name, size, changed_ns, received, verdict)"
+                " VALUES (?, ?, ?, ?, ?, 'received') ON CONFLICT DO NOTHING",
+                (sha256, name, size, changed_ns, _text(received)),
+            )
+        return self._files(
+            "sha256 = ? AND name = ? AND changed_ns = ?", (sha256, name, changed_ns)
+        )[0]
+
+    def conclude(self, file: FileRecord, conclusion: Conclusion) -> None:
+        """Put a verdict on record, with all that was read."""
+        accepted = conclusion.returned if conclusion.verdict == "accepted" else None
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET verdict = ?, kind = ?, unit = ?, period = ?, revision = ?,"
+                " reason = ?, header = ? WHERE id = ?",
+                (
+                    conclusion.verdict,
+                    conclusion.kind.value if conclusion.kind else None,
+                    conclusion.unit,
+                    str(conclusion.period) if conclusion.period else None,
+                    conclusion.revision,
+                    conclusion.reason,
+                    _json(dict(accepted.header) if accepted else {}),
+                    file.id,
+                ),
+            )
+            if accepted is not None:
+                _insert_return(db, file.id, accepted)
+            db.executemany(
+                "INSERT INTO findings VALUES (?, ?, ?)",
+                [(file.id, n, _json(asdict(f))) for n, f in enumerate(conclusion.findings)],
+            )
+
+    def pending(self) -> list[FileRecord]:
+        """Files received and not yet concluded, which a stopped run left."""
+        return self._files("verdict = 'received'", ())
+
+    def twins(self, file: FileRecord) -> list[FileRecord]:
+        """Files with the same bytes that came before."""
+        return self._files("sha256 = ? AND id < ?", (file.sha256, file.id))
+
+    def count(self) -> int:
+        """How many files are on record."""
+        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+
+    def with_hash(self, sha256: str) -> list[FileRecord]:
+        """Files with these bytes, in order of receipt."""
+        return self._files("sha256 = ?", (sha256,))
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no form was ever handed out."""
+        return self._db.execute("SELECT 1 FROM forms LIMIT 1").fetchone() is None
+
+    def files(self, until: datetime) -> list[FileRecord]:
+        """Every file received up to a moment, in order of receipt."""
+        return self._files("received <= ?", (_text(until),))
+
+    def revisions(
+        self, kind: FormKind, period: Period, until: datetime | None = None
+    ) -> dict[str, list[FileRecord]]:
+        """Accepted files of a period by unit code, oldest first.
+
+        Args:
+            until: leave out what was received later.
+        """
+        where, values = (
+            "verdict = 'accepted' AND kind = ? AND period = ?",
+            [kind.value, str(period)],
+        )
+        if until is not None:
+            where, values = f"{where} AND received <= ?", [*values, _text(until)]
+        found: dict[str, list[FileRecord]] = {}
+        for file in self._files(where, values):
+            found.setdefault(str(file.unit), []).append(file)
+        return found
+
+    def entries(self, file: FileRecord) -> tuple[Entry, ...]:
+        """The answers read from an accepted return form."""
+        rows = self._db.execute(
+            "SELECT item, answers, sheet, cells FROM entries WHERE file = ? ORDER BY item",
+            (file.id,),
+        )
+        return tuple(
+            Entry(item, json.loads(answers), sheet, json.loads(cells))
+            for item, answers, sheet, cells in rows
+        )
+
+    def findings(self, file: FileRecord) -> tuple[Finding, ...]:
+        """The findings of a file."""
+        rows = self._db.execute(
+            "SELECT finding FROM findings WHERE file = ? ORDER BY row", (file.id,)
+        )
+        return tuple(_finding(json.loads(text)) for (text,) in rows)
+
+    def contact_forms(self, until: datetime | None = None) -> dict[str, FileRecord]:
+        """By unit code: the newest contact form accepted (up to a moment) that names somebody."""
+        where, values = (
+            "verdict = 'accepted' AND kind = ? AND id IN (SELECT file FROM contacts)",
+            [FormKind.CONTACTS.value],
+        )
+        if until is not None:
+            where, values = f"{where} AND received <= ?", [*values, _text(until)]
+        return {str(file.unit): file for file in self._files(where, values)}
+
+    def contacts_in(self, file: FileRecord) -> tuple[Contact, ...]:
+        """The contacts read from an accepted contact form."""
+        rows = self._db.execute(
+            "SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,)
+        )
+        return tuple(Contact(**json.loads(text)) for (text,) in rows)
+
+    def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:
+        rows = self._db.execute(
+            f"SELECT {_FILE_COLUMNS} FROM files WHERE {where} ORDER BY received, id",
+            tuple(values),
+        )
+        return [_file_record(row) for row in rows]
+
+
+def _open(path: Path, read_only: bool) -> sqlite3.Connection:
+    if read_only and not path.exists():
+        return sqlite3.connect(":memory:", isolation_level=None)
+    if read_only:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    with closing(db.execute("PRAGMA journal_mode = TRUNCATE")):
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
+    db.executemany(
+        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
+        [
+            (file, e.item, e.sheet, _json(dict(e.cells)), _json(dict(e.answers)))
+            for e in returned.entries
+        ],
+    )
+    db.executemany(
+        "INSERT INTO contacts VALUES (?, ?, ?)",
+        [(file, n, _json(asdict(contact))) for n, contact in enumerate(returned.contacts)],
+    )
+
+
+def _file_record(row: tuple[Any, ...]) -> FileRecord:
+    identity, sha256, name, size, received, verdict, kind, unit, period, revision, reason, head = (
+        row
+    )
+    return FileRecord(
+        identity,
+        sha256,
+        name,
+        size,
+        datetime.fromisoformat(received),
+        verdict,
+        FormKind(kind) if kind else None,
+        unit,
+        Period.parse(period) if period else None,
+        revision,
+        reason,
+        json.loads(head),
+    )
+
+
+def _finding(data: dict[str, str]) -> Finding:
+    return Finding(**{**data, "severity": Severity(data["severity"])})  # type: ignore[arg-type]
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(CHINA).isoformat(timespec="seconds")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,1 @@
+"""Reads the official document and the plan workbook."""

@@ -1,0 +1,148 @@
+"""Lines of an official document, and the scanner's slips that are mended in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bioduty_xl.errors import PlanError
+
+if TYPE_CHECKING:
+    from docx.text.paragraph import Paragraph
+
+_DIGITS = "一二三四五六七八九"
+_SENTENCE_ENDS = ("。", "！", "？", "；", "。”", "。）")
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line (txt) or paragraph (docx) that is not blank.
+
+    Attributes:
+        no: its number in the document, from 1.
+        text: without white space at the ends.
+        numbered: Word numbers it, so that its number is not in the text.
+    """
+
+    no: int
+    text: str
+    numbered: bool = False
+
+
+def read_lines(path: Path) -> list[Line]:
+    """The lines of a txt or docx document.
+
+    Raises:
+        PlanError: the document cannot be read, or is of another kind.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise PlanError(f"没有这个文件：{path}")
+    if suffix == ".txt":
+        return [
+            Line(no, text.strip())
+            for no, text in enumerate(_decode(path).splitlines(), start=1)
+            if text.strip()
+        ]
+    if suffix == ".docx":
+        return list(_read_docx(path))
+    raise PlanError(f"只能导入 txt 或 docx 文件，{path.name} 请先另存为 docx")
+
+
+def number(chinese: str) -> int:
+    """The value of a Chinese numeral from 一 to 九十九."""
+    tens, found, ones = chinese.rpartition("十")
+    if not found:
+        return _DIGITS.index(chinese) + 1
+    return (_DIGITS.index(tens) + 1 if tens else 1) * 10 + (_DIGITS.index(ones) + 1 if ones else 0)
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a text is complete, so that what follows is something else."""
+    return text.endswith(_SENTENCE_ENDS)
+
+
+def join(pieces: Sequence[str]) -> str:
+    """One paragraph from its pieces; a blank only between two Latin words."""
+    text = pieces[0] if pieces else ""
+    for before, after in pairwise(pieces):
+        latin = before[-1:].isascii() and before[-1:].isalnum() and after[:1].isascii()
+        text += (" " if latin and after[:1].isalnum() else "") + after
+    return text
+
+
+def mend_characters(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text with scanning slips put right, and a Chinese sentence for each kind of mend.
+
+    意見 becomes 意见; half-width brackets and colons beside Chinese become full-width. Nothing else
+    is touched, half-width commas included.
+    """
+    slips = []
+    if "意見" in text:
+        text = text.replace("意見", "意见")
+        slips.append("“意見”改为“意见”")
+    for kind, half, full in (("括号", "()", "（）"), ("冒号", ":", "：")):
+        places = [n for n, char in enumerate(text) if char in half and _beside_chinese(text, n)]
+        for place in places:
+            wide = full[half.index(text[place])]
+            context = text[max(0, place - 6) : place + 7]
+            slips.append(f"半角{kind}“{text[place]}”改为全角：…{context}…")
+            text = text[:place] + wide + text[place + 1 :]
+    return text, tuple(slips)
+
+
+def _beside_chinese(text: str, place: int) -> bool:
+    around = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
+    return any(ord(char) > 0x2E7F for char in around)
+
+
+def _decode(path: Path) -> str:
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise PlanError(f"{path.name} 既不是 UTF-8 也不是 GB18030 编码的文本")
+
+
+def _read_docx(path: Path) -> Iterator[Line]:
+    import docx
+    from docx.opc.exceptions import PackageNotFoundError
+    from docx.text.paragraph import Paragraph
+
+    try:
+        document = docx.Document(str(path))
+    except (PackageNotFoundError, KeyError, ValueError) as error:
+        raise PlanError(f"{path.name} 不是能打开的 Word 文件（docx）") from error
+    paragraphs = (Paragraph(element, document) for element in document.element.body.iter(f"{_W}p"))
+    no = 0
+    for paragraph in paragraphs:
+        for text in _full_text(paragraph).split("\n"):
+            no += 1
+            if text.strip():
+                yield Line(no, text.strip(), _is_numbered(paragraph))
+
+
+def _full_text(paragraph: Paragraph) -> str:
+    """The paragraph's text with tracked insertions, which python-docx leaves out, and without
+    moved-away and deleted text."""
+    pieces = []
+    for element in paragraph._p.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr"):
+        if next(element.iterancestors(f"{_W}p")) is not paragraph._p:
+            continue
+        if next(element.iterancestors(f"{_W}moveFrom", f"{_W}tabs"), None) is not None:
+            continue
+        tag = element.tag.removeprefix(_W)
+        pieces.append({"t": element.text or "", "tab": " "}.get(tag, "\n"))
+    return re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(pieces))
+
+
+def _is_numbered(paragraph: Paragraph) -> bool:
+    properties = paragraph._p.pPr
+    return properties is not None and properties.numPr is not None

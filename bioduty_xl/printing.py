@@ -1,0 +1,242 @@
+"""What commands print for people, as text; and the progress bar on a terminal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bioduty_xl.domain.standing import Standing, UnitState
+from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
+
+if TYPE_CHECKING:  # imported by the commands whose results these are
+    from bioduty_xl.batch import Pass
+    from bioduty_xl.demo import Played
+    from bioduty_xl.domain.plan import Plan
+    from bioduty_xl.health import Check
+    from bioduty_xl.plan.document import Imported
+    from bioduty_xl.workspace import Workspace
+
+_LEAST_WIDTH = 100
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback for the library: a bar on a terminal, nothing elsewhere."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(
+            task, description=what, completed=done, total=total
+        )
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A plain table, columns aligned also where characters are two cells wide."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    for row in rows:
+        made.add_row(*(str(value) for value in row))
+    out = io.StringIO()
+    width = max(_LEAST_WIDTH, shutil.get_terminal_size((_LEAST_WIDTH, 24)).columns)
+    Console(file=out, width=width, color_system=None, markup=False).print(made, markup=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+
+
+def status(standing: Standing) -> str:
+    """Where a period stands: figures, then the units that owe something."""
+    counts = {state: len(standing.in_state(state)) for state in UnitState}
+    lines = [
+        f"{standing.period.label}    截止 {standing.due}    统计时点 {standing.as_of:%Y-%m-%d %H:%M}",
+        f"应报 {len(standing.expected)}  已报 {len(standing.returned)}  "
+        + "  ".join(f"{state.word} {count}" for state, count in counts.items()),
+        f"必报 {len(standing.required)} 项  缺项 {standing.missing} 项    "
+        f"文件：已收 {standing.files.accepted}  待处理 {standing.files.held}  "
+        f"拒收 {standing.files.rejected}",
+        "",
+    ]
+    rows = [
+        (
+            *(line.unit.code, line.unit.name, line.state.word),
+            f"{line.receipt.first_received:%m-%d %H:%M}" if line.receipt else "",
+            *(line.days_overdue or "", len(line.required), len(line.missing)),
+            *((line.receipt.errors, line.receipt.warnings) if line.receipt else ("", "")),
+        )
+        for line in standing.units
+    ]
+    headings = ("代码", "单位", "状态", "收到", "逾期天数", "必报", "缺项", "错误", "提示")
+    return "\n".join(lines) + table(headings, rows)
+
+
+def collected(found: Collected, plan: Plan) -> str:
+    """A line of counts, then each file that is not simply accepted."""
+    counts = "  ".join(
+        f"{verdict.word} {found.count(verdict)}" for verdict in Verdict if found.count(verdict)
+    )
+    lines = [counts or "收件夹中没有新文件"]
+    for report in found.files:
+        if report.verdict not in (Verdict.ACCEPTED, Verdict.IGNORED):
+            lines.append(f"  [{report.verdict.word}] {report.file}：{report.reason}")
+    return "\n".join(lines)
+
+
+def inspected(report: FileReport, plan: Plan) -> str:
+    """What a file is and what is wrong with it."""
+    unit = plan.by_code.get(report.unit or "")
+    lines = [
+        f"{report.file}：{report.verdict.word}" + (f"，{report.reason}" if report.reason else "")
+    ]
+    if unit:
+        lines.append(f"单位 {unit.name}    报送期 {report.period}    第 {report.revision} 次")
+    for finding in report.findings:
+        place = " ".join(filter(None, (finding.sheet, finding.cell, finding.item)))
+        lines.append(f"  [{finding.severity.value}] {finding.code} {place}：{finding.message}")
+    return "\n".join(lines)
+
+
+def generated(workspace: Workspace, period: str, paths: list[Path]) -> str:
+    """How many forms, and where."""
+    folders = dict.fromkeys(path.parent for path in paths)
+    counts = (f"{sum(p.parent == folder for p in paths)} 份：{folder}" for folder in folders)
+    return f"已生成 {period} 的表格\n" + "\n".join(f"  {count}" for count in counts)
+
+
+def passed(done: Pass, plan: Plan) -> str:
+    """What a pass did."""
+    lines = [f"下发 {len(done.forms)} 份"] if done.forms else []
+    if done.collected is not None:
+        lines.append(collected(done.collected, plan))
+    lines += [f"已写出：{path}" for path in done.books]
+    lines += [f"未完成：{failure}" for failure in done.failures]
+    return "\n".join(lines)
+
+
+def passed_json(done: Pass) -> dict[str, Any]:
+    """The same for machines."""
+    files = done.collected.files if done.collected else ()
+    return {
+        "forms": [str(path) for path in done.forms],
+        "files": [report.as_json() for report in files],
+        "books": [str(path) for path in done.books],
+        "failures": done.failures,
+    }
+
+
+def demo(played: Played) -> str:
+    """The demo's two quarters as a table, and what to open."""
+    rows = [
+        (
+            *(standing.period, f"{standing.as_of:%Y-%m-%d}", len(standing.expected)),
+            *(len(standing.in_state(state)) for state in _DEMO_STATES),
+            *(len(standing.required), standing.missing),
+            *(standing.files.held, standing.files.rejected),
+        )
+        for standing in played.standings
+    ]
+    words = (state.word for state in _DEMO_STATES)
+    headings = ("报送期", "统计时点", "应报", *words, "必报项", "缺项", "待处理", "拒收")
+    places = [f"  {path}" for path in (*played.books, *played.examples)]
+    return "\n".join((table(headings, rows), "", "请打开：", *places))
+
+
+_DEMO_STATES = (UnitState.ON_TIME, UnitState.LATE, UnitState.OVERDUE)
+
+
+def plan(shown: Plan) -> str:
+    """The plan by part and item."""
+    lines = [shown.title]
+    for part in shown.parts:
+        lines += ["", f"{part.no}. {part.title}"]
+        for item in (item for item in shown.items if item.part == part.no):
+            lines.append(f"  {item.key} {item.title}（举措 {len(item.measures)} 条）")
+            for word, codes in (("牵头", item.lead), ("责任", item.responsible)):
+                if codes:
+                    names = "、".join(shown.by_code[code].name for code in codes)
+                    lines.append(f"      {word}：{names}")
+    return "\n".join(lines)
+
+
+def plan_json(shown: Plan) -> dict[str, Any]:
+    """The object of `plan show --json`; its keys are public."""
+    return {
+        "parts": [{"no": part.no, "title": part.title} for part in shown.parts],
+        "units": [
+            {
+                "code": unit.code,
+                "name": unit.name,
+                "kind": unit.kind.value,
+                "aliases": list(unit.aliases),
+            }
+            for unit in shown.units
+        ],
+        "items": [
+            {
+                "key": item.key,
+                "no": item.no,
+                "part": item.part,
+                "title": item.title,
+                "description": item.description,
+                "lead": list(item.lead),
+                "responsible": list(item.responsible),
+                "measures": [
+                    {"key": m.key, "text": m.text, "units": list(m.units)} for m in item.measures
+                ],
+            }
+            for item in shown.items
+        ],
+    }
+
+
+def plan_check(shown: Plan, problems: Sequence[str]) -> str:
+    """Counts when the plan is sound, problems when it is not."""
+    if problems:
+        return "\n".join(("方案有以下问题：", *(f"  {problem}" for problem in problems)))
+    return f"方案无误：{_plan_counts(shown)}"
+
+
+def imported(result: Imported, target: Path) -> str:
+    """What was read and every mend that was made."""
+    lines = [f"第 {mend.line} 行：{mend.message}" for mend in result.mends]
+    lines += [f"第 {first}—{last} 行：方案正文以外，未导入" for first, last in result.outside]
+    return "\n".join((*lines, "", _plan_counts(result.plan), f"已写出：{target}"))
+
+
+def imported_json(result: Imported, target: Path) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "workbook": str(target),
+        "mends": [{"line": mend.line, "message": mend.message} for mend in result.mends],
+        "outside": [{"first": first, "last": last} for first, last in result.outside],
+    }
+
+
+def _plan_counts(shown: Plan) -> str:
+    duties = shown.obligations()
+    departments = sum(unit.kind.value == "department" for unit in shown.units)
+    return (
+        f"{len(shown.parts)} 部分，{len(shown.items)} 项任务，"
+        f"{sum(len(item.measures) for item in shown.items)} 条举措，{departments} 个部门，"
+        f"{len(shown.units) - departments} 个县（区），应报事项 {len(duties)} 项，"
+        f"其中必报 {sum(duty.required for duty in duties)} 项"
+    )
+
+
+def health(checks: Sequence[Check]) -> str:
+    """A line for each check."""
+    return "\n".join(
+        f"{'√' if check.is_well else '×'} {check.name}：{check.message}" for check in checks
+    )

@@ -1,0 +1,1 @@
+"""Turns the standing of a period into the consolidated workbook."""

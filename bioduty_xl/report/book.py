@@ -1,0 +1,199 @@
+"""Writes the consolidated workbook: frames in, one xlsx out, the same bytes for the same frames."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from bioduty_xl.domain.calendar import CHINA
+from bioduty_xl.domain.returns import ItemState
+from bioduty_xl.domain.standing import UnitState
+from bioduty_xl.layout.columns import Column, Kind, Sheet
+from bioduty_xl.layout.sheets import MATRIX, OVERVIEW, REPORT
+from bioduty_xl.report import frames
+from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.overview import write_overview
+
+CELL_LIMIT = 32767
+"""Characters that Excel keeps in a cell."""
+
+_CUT = "…（超出单元格上限，全文见原件）"
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+_NOTHING = {
+    "overdue": "本期截至统计时点没有逾期单位",
+    "missing": "本期必报事项没有缺项",
+    "detail": "本期还没有可汇总的答复",
+    "problems": "各单位没有反映问题",
+    "findings": "返回表没有校验意见",
+    "files": "本期还没有收到文件",
+}
+"""What an empty sheet says, so that nobody wonders whether it was left out."""
+
+_STATE_COLOURS = {
+    ItemState.FILLED.value: "#D8EFD9",
+    ItemState.NO_PROGRESS.value: "#FFF2CC",
+    ItemState.NOT_APPLICABLE.value: "#E7E6E6",
+    ItemState.NOT_FILLED.value: "#FCE0C8",
+    ItemState.NOT_RETURNED.value: "#F8CBC6",
+    UnitState.ON_TIME.word: "#D8EFD9",
+    UnitState.LATE.word: "#FFF2CC",
+    UnitState.OVERDUE.word: "#F8CBC6",
+    UnitState.EXEMPT.word: "#E7E6E6",
+    "错误": "#F8CBC6",
+    "待处理": "#FFF2CC",
+    "拒收": "#F8CBC6",
+}
+
+_NUMBER_FORMATS = {
+    Kind.NUMBER: "0",
+    Kind.PERCENT: "0%",
+    Kind.DATE: "yyyy-mm-dd",
+    Kind.TIME: "yyyy-mm-dd hh:mm",
+}
+
+
+def render(evidence: Evidence) -> bytes:
+    """The consolidated workbook as a file's content."""
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        buffer,
+        {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+    )
+    standing = evidence.standing
+    book.set_properties(
+        {
+            "title": f"{evidence.plan.title}工作推进情况汇总（{standing.period.label}）",
+            "created": standing.as_of.astimezone(CHINA).replace(tzinfo=None),
+        }
+    )
+    tables = frames.sheets(evidence)
+    formats = _Formats(book)
+    worksheets = {sheet.key: book.add_worksheet(sheet.title) for sheet in REPORT}
+    write_overview(book, worksheets[OVERVIEW.key], evidence, tables)
+    for sheet in REPORT:
+        if sheet is not OVERVIEW:
+            declared = _with_units(sheet, tables[sheet.key])
+            _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
+    _fit_matrix(worksheets[MATRIX.key])
+    book.close()
+    return buffer.getvalue()
+
+
+class _Formats:
+    """The workbook's cell formats, each made once."""
+
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        self._book = book
+        self._made: dict[tuple[Kind, str], Format] = {}
+        self.heading = book.add_format(
+            {
+                **{"font_name": "黑体", "font_size": 10.5, "bg_color": "#D9E7DF", "border": 1},
+                **{"align": "center", "valign": "vcenter", "text_wrap": True},
+            }
+        )
+        self.back = book.add_format(
+            {
+                **{"font_name": "黑体", "font_size": 10.5, "bg_color": "#D9E7DF", "border": 1},
+                **{"align": "center", "valign": "vcenter", "text_wrap": True},
+                **{"font_color": "#1F5F8B", "underline": 1},
+            }
+        )
+
+    def of(self, column: Column, value: object) -> Format:
+        colour = _STATE_COLOURS.get(value, "") if isinstance(value, str) else ""
+        if column.kind is Kind.TEXT:
+            colour = ""
+        key = (column.kind, colour)
+        if key not in self._made:
+            left = column.kind is Kind.TEXT
+            properties: dict[str, object] = {
+                **{"font_name": "宋体", "font_size": 10, "border": 1, "border_color": "#B8C0BC"},
+                **{"valign": "top" if left else "vcenter", "align": "left" if left else "center"},
+                **{"text_wrap": column.kind not in (Kind.DATE, Kind.TIME, Kind.NUMBER)},
+                "num_format": _NUMBER_FORMATS.get(column.kind, "@"),
+            }
+            if colour:
+                properties["bg_color"] = colour
+            self._made[key] = self._book.add_format(properties)
+        return self._made[key]
+
+
+def _with_units(sheet: Sheet, table: pd.DataFrame) -> Sheet:
+    """The declared sheet, with a column for each unit where it is the matrix."""
+    if sheet is not MATRIX:
+        return sheet
+    units = tuple(
+        Column(str(name), str(name), Kind.WORD, 4.6) for name in table.columns[len(sheet.columns) :]
+    )
+    return Sheet(sheet.key, sheet.title, (*sheet.columns, *units))
+
+
+def _write_table(
+    worksheet: Worksheet, sheet: Sheet, table: pd.DataFrame, formats: _Formats
+) -> None:
+    """One real table from A1: headings, rows, filter, frozen heading, print set-up."""
+    last_row, last_column = max(1, len(table)), len(sheet.columns) - 1
+    headings: list[Mapping[str, object]] = [
+        {"header": column.heading, "header_format": formats.heading} for column in sheet.columns
+    ]
+    worksheet.add_table(
+        *(0, 0, last_row, last_column),
+        {"name": f"t_{sheet.key}", "columns": headings, "style": None},
+    )
+    worksheet.write_url(
+        "A1", f"internal:'{OVERVIEW.title}'!A1", formats.back, sheet.columns[0].heading, "返回总览"
+    )
+    for index, column in enumerate(sheet.columns):
+        worksheet.set_column(index, index, column.width)
+    for number, row in enumerate(table.itertuples(index=False, name=None), start=1):
+        for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
+            _write_cell(worksheet, number, index, value, formats.of(column, value))
+    if table.empty:
+        note = _NOTHING.get(sheet.key, "本期没有内容")
+        worksheet.write_string(1, 0, note, formats.of(sheet.columns[0], note))
+    worksheet.freeze_panes(1, 2)
+    worksheet.set_row(0, 30)
+    _set_up_page(worksheet)
+
+
+def _write_cell(worksheet: Worksheet, row: int, column: int, value: object, look: Format) -> None:
+    if isinstance(value, datetime | date):
+        worksheet.write_datetime(row, column, value, look)
+    elif isinstance(value, bool):
+        worksheet.write_boolean(row, column, value, look)
+    elif isinstance(value, int | float) and value == value:
+        worksheet.write_number(row, column, value, look)
+    elif isinstance(value, str) and value:
+        worksheet.write_string(row, column, _writable(value), look)
+    else:
+        worksheet.write_blank(row, column, None, look)
+
+
+def _writable(text: str) -> str:
+    """A text that a cell can hold: no lone surrogates, within Excel's limit, the cut said."""
+    text = _SURROGATES.sub("\ufffd", text)
+    return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - len(_CUT)] + _CUT
+
+
+def _fit_matrix(worksheet: Worksheet) -> None:
+    """The matrix on one page, unit names read downwards."""
+    worksheet.fit_to_pages(1, 1)
+    worksheet.set_row(0, 150)
+    worksheet.freeze_panes(1, 2)
+
+
+def _set_up_page(worksheet: Worksheet) -> None:
+    worksheet.set_landscape()
+    worksheet.set_paper(9)
+    worksheet.fit_to_pages(1, 0)
+    worksheet.repeat_rows(0)
+    worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.7)
+    worksheet.set_footer("&C第 &P 页 共 &N 页")

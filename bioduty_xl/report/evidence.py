@@ -1,0 +1,36 @@
+"""What the consolidated workbook is made of: frozen values, so that gathering them needs no pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bioduty_xl.domain.plan import Plan
+from bioduty_xl.domain.returns import Contact, Finding, Wording
+from bioduty_xl.domain.standing import Standing
+from bioduty_xl.ledger import FileRecord
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a consolidated workbook is made of, as the ledger had it at `standing.as_of`.
+
+    Attributes:
+        plan: the plan in force.
+        standing: where the period stands.
+        wording: which texts are no answer.
+        newest: the return that counts, by unit code.
+        files: every file seen for the period, in order of receipt.
+        findings: of the files that count, each with its file.
+        contacts: by unit code, the contact form that counts and its contacts.
+        definitions: (subject, text) for the sheet that explains.
+    """
+
+    plan: Plan
+    standing: Standing
+    wording: Wording
+    newest: Mapping[str, FileRecord]
+    files: tuple[FileRecord, ...]
+    findings: tuple[tuple[FileRecord, Finding], ...]
+    contacts: Mapping[str, tuple[FileRecord, tuple[Contact, ...]]]
+    definitions: tuple[tuple[str, str], ...]

@@ -1,0 +1,350 @@
+"""One pandas frame for each sheet of the consolidated workbook.
+
+Everything is merged from four tables (obligations, units, items, answers) built once from tuples.
+Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is never a missing value.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from bioduty_xl.domain.plan import Plan, UnitKind
+from bioduty_xl.domain.returns import ANSWERED, MISSING, Contact, ItemState, Severity, Wording
+from bioduty_xl.domain.stamp import FormKind
+from bioduty_xl.domain.standing import Cell, UnitStanding, UnitState
+from bioduty_xl.layout.columns import Filler, Sheet
+from bioduty_xl.layout.sheets import (
+    CONTACTS,
+    DEFINITIONS,
+    DETAIL,
+    FILES,
+    FINDINGS,
+    MATRIX,
+    MISSING_ITEMS,
+    OVERDUE,
+    OVERVIEW,
+    PROBLEMS,
+    RECEIPTS,
+    RETURN_FORM,
+)
+from bioduty_xl.ledger import FileRecord
+from bioduty_xl.report.evidence import Evidence
+
+ANSWER_KEYS = tuple(column.key for column in RETURN_FORM.filled_by(Filler.UNIT))
+"""Keys of the columns that units fill, in the form's order."""
+
+ENTRY_COLUMNS = (
+    *("period", "code", "unit", "kind", "item", "no", "part", "title", "role", "duty"),
+    *("required", "state", *ANSWER_KEYS, "previous", "revision", "received"),
+    *("file", "sheet", "cell"),
+)
+"""Columns of `entries`, in order."""
+
+_VERDICTS = {
+    "received": "待读取",
+    "accepted": "已收",
+    "held": "待处理",
+    "rejected": "拒收",
+    "duplicate": "重复",
+}
+_KINDS = {FormKind.RETURN: "季度报送表", FormKind.CONTACTS: "联系人名单"}
+_UNIT_KINDS = {UnitKind.DEPARTMENT: "部门", UnitKind.COUNTY: "县（区）"}
+_WEIGHTS = {Severity.ERROR: "错误", Severity.WARNING: "提示"}
+
+
+def entries(evidence: Evidence) -> pd.DataFrame:
+    """A row for each unit × item × role of the plan, answered or not, in plan order.
+
+    Columns:
+        period, code, unit, kind (`department` or `county`), item (`T01`), no, part (its title),
+        title, role, duty, required (bool), state (one of the five words; empty where an optional
+        obligation was left blank), then the answers by their column key (status, progress,
+        features, problems, next_steps, remark) and previous, as typed; revision, received, file,
+        sheet and cell of 工作开展情况 say where they came from (empty or None: no return).
+    """
+    duties = _frame(
+        (
+            "code",
+            "item",
+            "role",
+            "duty",
+            "required",
+            "state",
+            *ANSWER_KEYS,
+            "previous",
+            "sheet",
+            "cell",
+        ),
+        [
+            row
+            for line in evidence.standing.units
+            for row in (_duty_row(line, cell) for cell in line.cells)
+        ],
+    )
+    sources = _frame(
+        ("code", "revision", "received", "file"),
+        [
+            (code, file.revision, _naive(file.received), file.name)
+            for code, file in evidence.newest.items()
+        ],
+    )
+    merged = (
+        duties.merge(_items(evidence.plan), on="item", validate="many_to_one")
+        .merge(_units(evidence.plan), on="code", validate="many_to_one")
+        .merge(sources, on="code", how="left", validate="many_to_one")
+        .sort_values(["no", "unit_order"], kind="stable")
+    )
+    merged["period"] = str(evidence.standing.period)
+    merged["file"] = merged["file"].where(merged["file"].notna(), "")
+    blank = ["revision", "received"]
+    merged[blank] = merged[blank].astype(object).where(merged[blank].notna(), None)
+    return merged[[*ENTRY_COLUMNS, "unit_order"]].reset_index(drop=True)
+
+
+def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
+    """The frame of every sheet, by the sheet's key; columns are the declared keys."""
+    every = entries(evidence)
+    return {
+        OVERVIEW.key: overview(evidence),
+        RECEIPTS.key: receipts(evidence),
+        OVERDUE.key: overdue(evidence),
+        MISSING_ITEMS.key: missing_items(evidence, every),
+        MATRIX.key: matrix(evidence, every),
+        DETAIL.key: detail(every),
+        PROBLEMS.key: problems(evidence, every),
+        CONTACTS.key: contact_list(evidence),
+        FINDINGS.key: findings(evidence),
+        FILES.key: files(evidence),
+        DEFINITIONS.key: _frame(("name", "text"), list(evidence.definitions)),
+    }
+
+
+def overview(evidence: Evidence) -> pd.DataFrame:
+    """The figures of `status --json`, named in Chinese."""
+    standing = evidence.standing
+    states = {state: len(standing.in_state(state)) for state in UnitState}
+    rows = [
+        ("应报单位", len(standing.expected)),
+        ("已报单位", len(standing.returned)),
+        *((state.word, states[state]) for state in _UNIT_STATES_SHOWN),
+        ("必报事项", len(standing.required)),
+        *((state.value, standing.count(state)) for state in _ITEM_STATES_SHOWN),
+        ("缺项", standing.missing),
+        ("收下的文件", standing.files.accepted),
+        ("待处理的文件", standing.files.held),
+        ("拒收的文件", standing.files.rejected),
+    ]
+    return _frame(_keys(OVERVIEW), rows)
+
+
+_UNIT_STATES_SHOWN = (
+    *(UnitState.ON_TIME, UnitState.LATE, UnitState.OVERDUE),
+    *(UnitState.NOT_DUE, UnitState.EXEMPT),
+)
+_ITEM_STATES_SHOWN = (ItemState.FILLED, ItemState.NO_PROGRESS, ItemState.NOT_APPLICABLE)
+
+
+def by_part(evidence: Evidence) -> pd.DataFrame:
+    """Required items of each part by state: part, then a column for each of the five states."""
+    every = entries(evidence)
+    required = every[every["required"]]
+    counts = required.pivot_table(
+        index="part", columns="state", values="item", aggfunc="count", fill_value=0, sort=False
+    )
+    states = [state.value for state in _STATE_ORDER]
+    parts = [part.title for part in evidence.plan.parts]
+    table = counts.reindex(index=parts, columns=states, fill_value=0).astype(int)
+    return table.reset_index(names="part")
+
+
+_STATE_ORDER = (
+    *(ItemState.FILLED, ItemState.NO_PROGRESS, ItemState.NOT_APPLICABLE),
+    *(ItemState.NOT_FILLED, ItemState.NOT_RETURNED),
+)
+
+
+def receipts(evidence: Evidence) -> pd.DataFrame:
+    """A row for each unit, in plan order."""
+    return _frame(
+        _keys(RECEIPTS), [_receipt_row(evidence, line) for line in evidence.standing.units]
+    )
+
+
+def overdue(evidence: Evidence) -> pd.DataFrame:
+    """A row for each unit whose return is not here and should be; longest overdue first."""
+    lines = sorted(
+        evidence.standing.in_state(UnitState.OVERDUE), key=lambda line: -line.days_overdue
+    )
+    rows = []
+    for line in lines:
+        contact = _first_contact(evidence, line.unit.code)
+        rows.append(
+            (
+                *(line.unit.code, line.unit.name, line.due, line.days_overdue),
+                *(line.working_days_overdue, len(line.required), contact.name, contact.phone),
+                *(contact.leader, contact.leader_phone),
+            )
+        )
+    return _frame(_keys(OVERDUE), rows)
+
+
+def missing_items(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
+    """A row for each required item that is not answered, by unit."""
+    words = {state.value for state in MISSING}
+    missing = every[every["required"] & every["state"].isin(words)].sort_values(
+        ["unit_order", "no"], kind="stable"
+    )
+    why = [_why(evidence.wording, row) for row in missing.to_dict("records")]
+    return missing.assign(why=why)[list(_keys(MISSING_ITEMS))]
+
+
+def matrix(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
+    """Items × units: the state of each, empty where there is none."""
+    table = every.pivot_table(
+        index="item", columns="code", values="state", aggfunc="first", sort=False
+    )
+    items = [item.key for item in evidence.plan.items]
+    units = [unit.code for unit in evidence.plan.units]
+    table = table.reindex(index=items, columns=units)
+    table = table.astype(object).where(table.notna(), "")
+    table.columns = pd.Index([unit.name for unit in evidence.plan.units])
+    table.insert(0, "title", [item.title for item in evidence.plan.items])
+    return table.reset_index(names="item")
+
+
+def detail(every: pd.DataFrame) -> pd.DataFrame:
+    """A row for each answered unit × item, with its source."""
+    words = {state.value for state in ANSWERED}
+    return every[every["state"].isin(words)][list(_keys(DETAIL))]
+
+
+def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
+    """Every problem that a unit reported, by item."""
+    reported = every["problems"].map(evidence.wording.is_answer)
+    return every[reported.astype(bool)][list(_keys(PROBLEMS))]
+
+
+def contact_list(evidence: Evidence) -> pd.DataFrame:
+    """Whom to contact, by unit; a unit that named nobody has a row all the same."""
+    rows = []
+    for unit in evidence.plan.units:
+        file, contacts = evidence.contacts.get(unit.code, (None, ()))
+        for contact in contacts or (Contact(unit.code, remark="未报送联系人"),):
+            rows.append(
+                (
+                    *(unit.name, contact.leader, contact.leader_phone, contact.office),
+                    *(contact.name, contact.phone, contact.remark, unit.code),
+                    _naive(file.received) if file else None,
+                )
+            )
+    return _frame(_keys(CONTACTS), rows)
+
+
+def findings(evidence: Evidence) -> pd.DataFrame:
+    """What units should mend in the returns that count; errors first, then in plan order."""
+    order = {unit.code: n for n, unit in enumerate(evidence.plan.units)}
+    ranked = sorted(
+        evidence.findings,
+        key=lambda pair: (pair[1].severity.value, order.get(str(pair[0].unit), len(order))),
+    )
+    rows = [
+        (
+            *(_WEIGHTS[finding.severity], finding.code, file.unit, _unit_name(evidence, file)),
+            *(finding.item, finding.message, file.name, finding.sheet, finding.cell),
+        )
+        for file, finding in ranked
+    ]
+    return _frame(_keys(FINDINGS), rows)
+
+
+def files(evidence: Evidence) -> pd.DataFrame:
+    """A row for every file seen for the period."""
+    rows = [
+        (
+            *(file.name, _naive(file.received), _VERDICTS[file.verdict]),
+            *(_KINDS[file.kind] if file.kind else "", file.unit or "", _unit_name(evidence, file)),
+            *(file.revision, file.reason, file.size, file.sha256),
+        )
+        for file in evidence.files
+    ]
+    return _frame(_keys(FILES), rows)
+
+
+def _duty_row(line: UnitStanding, cell: Cell) -> tuple[object, ...]:
+    duty, entry = cell.obligation, cell.entry
+    return (
+        *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
+        cell.state.value if cell.state else "",
+        *(entry[key] if entry else "" for key in (*ANSWER_KEYS, "previous")),
+        entry.sheet if entry else "",
+        entry.cells.get("progress", "") if entry else "",
+    )
+
+
+def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
+    receipt = line.receipt
+    file = evidence.newest.get(line.unit.code)
+    required = len(line.required)
+    return (
+        *(line.unit.code, line.unit.name, _UNIT_KINDS[line.unit.kind], line.state.word, line.due),
+        _naive(receipt.first_received) if receipt else None,
+        line.days_overdue,
+        receipt.revision if receipt else 0,
+        _naive(receipt.received) if receipt else None,
+        required,
+        *(line.count(state) for state in _ITEM_STATES_SHOWN),
+        len(line.missing),
+        1 - len(line.missing) / required if required else None,
+        *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
+        *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
+        file.name if file else "",
+    )
+
+
+def _why(wording: Wording, row: dict[str, str]) -> str:
+    if row["state"] == ItemState.NOT_RETURNED.value:
+        return "尚未收到该单位的返回表"
+    if wording.is_blank(row["status"]) and wording.is_blank(row["progress"]):
+        return f"“{RETURN_FORM['progress'].heading}”为空"
+    if wording.is_placeholder(row["progress"]):
+        return f"“{row['progress'].strip()}”不能作为答复"
+    if row["status"].strip() and wording.is_blank(row["progress"]):
+        return f"只选了“{row['status'].strip()}”，没有写明情况或原因"
+    return "没有可以计入的答复"
+
+
+def _first_contact(evidence: Evidence, code: str) -> Contact:
+    _, contacts = evidence.contacts.get(code, (None, ()))
+    return contacts[0] if contacts else Contact(code)
+
+
+def _unit_name(evidence: Evidence, file: FileRecord) -> str:
+    unit = evidence.plan.by_code.get(str(file.unit))
+    return unit.name if unit else ""
+
+
+def _items(plan: Plan) -> pd.DataFrame:
+    rows = [(item.key, item.no, plan.part_of(item).title, item.title) for item in plan.items]
+    return _frame(("item", "no", "part", "title"), rows)
+
+
+def _units(plan: Plan) -> pd.DataFrame:
+    rows = [(unit.code, unit.name, unit.kind.value, n) for n, unit in enumerate(plan.units)]
+    return _frame(("code", "unit", "kind", "unit_order"), rows)
+
+
+def _frame(
+    columns: tuple[str, ...], rows: list[tuple[object, ...]] | list[tuple[str, str]]
+) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)
+
+
+def _keys(sheet: Sheet) -> tuple[str, ...]:
+    return tuple(column.key for column in sheet.columns)
+
+
+def _naive(moment: datetime) -> datetime:
+    """A time in China as Excel holds it, without an offset."""
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,1 @@
+"""The findings that a return can get, each with its code."""

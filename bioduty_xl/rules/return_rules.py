@@ -1,0 +1,94 @@
+"""Rules on a return as a whole: who filled it, whether every row is there, the contacts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from bioduty_xl.domain.returns import Severity
+from bioduty_xl.domain.stamp import FormKind
+from bioduty_xl.layout.columns import Filler, Kind
+from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
+from bioduty_xl.rules.registry import Case, Hit, Rule
+
+_MOBILE = re.compile(r"1[3-9]\d{9}")
+_LANDLINE = re.compile(r"(?:0\d{2,3}-?)?\d{7,8}(?:(?:-|转)\d{1,6})?")
+_BETWEEN = re.compile(r"[、,，;；/\s]+")
+
+
+def header_blank(case: Case) -> Iterator[Hit]:
+    """Nobody signed the return."""
+    if case.returned.kind is not FormKind.RETURN:
+        return
+    for field in RETURN_FORM.fields:
+        text = case.returned.header.get(field.key, "")
+        if field.filled_by is Filler.UNIT and case.wording.is_blank(text):
+            yield Hit(f"没有填写“{field.label}”，请补填", *_place(case, field.key))
+
+
+def phone_doubtful(case: Case) -> Iterator[Hit]:
+    """A telephone number of a length or form that does not exist."""
+    phone = case.returned.header.get("phone", "")
+    if case.returned.kind is FormKind.RETURN and phone.strip() and not is_phone(phone):
+        yield Hit("联系电话的位数或写法不对，请核对", *_place(case, "phone"))
+    for contact in case.returned.contacts:
+        for column in CONTACTS_FORM.columns:
+            if column.kind is Kind.PHONE:
+                number = getattr(contact, column.key)
+                if number and not is_phone(number):
+                    owner = contact.leader if column.key == "leader_phone" else contact.name
+                    yield Hit(f"{owner}的联系电话位数或写法不对，请核对", CONTACTS_FORM.title)
+
+
+def row_missing(case: Case) -> Iterator[Hit]:
+    """A required row that is gone from the form."""
+    if case.returned.kind is not FormKind.RETURN:
+        return
+    here = {entry.item for entry in case.returned.entries}
+    for duty in case.obligations.values():
+        if duty.required and duty.item not in here:
+            title = case.plan.by_key[duty.item].title
+            yield Hit(
+                f"表中缺少“{title}”一行，请用下发的原表补报", RETURN_FORM.title, item=duty.item
+            )
+
+
+def contact_blank(case: Case) -> Iterator[Hit]:
+    """A contact form without a contact, or a contact without name or number."""
+    if case.returned.kind is not FormKind.CONTACTS:
+        return
+    if not case.returned.contacts:
+        yield Hit("联系人名单没有填写，请补填分管领导和联系人", CONTACTS_FORM.title)
+    for contact in case.returned.contacts:
+        for key in ("name", "phone"):
+            if not getattr(contact, key):
+                heading = CONTACTS_FORM[key].heading
+                yield Hit(f"联系人一行没有填写“{heading}”，请补填", CONTACTS_FORM.title)
+
+
+def is_phone(text: str) -> bool:
+    """Whether each number in a text is a mobile number or a landline of mainland China.
+
+    Several numbers may be separated by 、 or a comma; full-width digits and dashes count as plain
+    ones. Mobile numbers have 11 digits from 13 to 19, landlines 7 or 8 with an area code or not
+    (the Ministry of Industry's numbering plan, 电信网编号计划 2017).
+    """
+    plain = unicodedata.normalize("NFKC", text).replace("—", "-").replace("－", "-").strip()
+    numbers = [part for part in _BETWEEN.split(plain) if part]
+    return bool(numbers) and all(
+        _MOBILE.fullmatch(number.replace("-", "")) or _LANDLINE.fullmatch(number)
+        for number in numbers
+    )
+
+
+def _place(case: Case, field: str) -> tuple[str, str]:
+    return RETURN_FORM.title, case.returned.header_cells.get(field, "")
+
+
+RULES = (
+    Rule("HEADER_BLANK", Severity.WARNING, "填报人、联系电话、审签领导应填写。", header_blank),
+    Rule("PHONE_DOUBTFUL", Severity.WARNING, "电话要能打通。", phone_doubtful),
+    Rule("ROW_MISSING", Severity.ERROR, "必报项的行不能删去。", row_missing),
+    Rule("CONTACT_BLANK", Severity.ERROR, "首次报送须附联系人名单（函第二条）。", contact_blank),
+)

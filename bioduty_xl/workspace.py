@@ -1,0 +1,421 @@
+"""THE STORY: a workspace hands out forms, collects what comes back, and consolidates it.
+
+A workspace is a folder with a bioduty.toml. The library prints nothing and reads no clock: the
+moment to work at is an argument, and progress is reported to a callback.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from rapidfuzz import process
+
+from bioduty_xl import config, evidence
+from bioduty_xl.desk import Desk
+from bioduty_xl.domain.calendar import CHINA, moment
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Plan, Unit
+from bioduty_xl.domain.stamp import FormKind, Seal
+from bioduty_xl.domain.standing import Rulebook, Standing
+from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError
+from bioduty_xl.intake import filing
+from bioduty_xl.intake.sandbox import Sandbox
+from bioduty_xl.layout.atomic import write_beside_if_open
+from bioduty_xl.layout.packaged import PLAN, packaged
+from bioduty_xl.ledger import Conclusion, FileRecord, Ledger
+from bioduty_xl.plan.book import read_plan
+
+if TYPE_CHECKING:  # pandas takes long to import, and only one method speaks of it
+    import pandas as pd
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being worked on, how many are done, how many there are)."""
+
+When = datetime | date | str
+"""A moment: see `domain.calendar.moment`."""
+
+TEMPLATES = ("quarterly_return.xlsx", "annex2_contacts.xlsx")
+
+ALL_TIME = datetime(9999, 12, 30, tzinfo=CHINA)
+"""A moment after everything, where no `as_of` is given."""
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder in which one collection lives.
+
+    Attributes:
+        root: the folder.
+        settings: its bioduty.toml.
+    """
+
+    root: Path
+    settings: config.Settings
+
+    @classmethod
+    def open(cls, path: str | Path) -> Workspace:
+        """The workspace in a folder.
+
+        Raises:
+            ConfigError: the folder has no bioduty.toml, or it cannot be used.
+        """
+        root = Path(path).resolve()
+        settings = root / config.SETTINGS_FILE
+        if not settings.is_file():
+            raise ConfigError(
+                f"{root} 不是工作区（没有 {config.SETTINGS_FILE}），可用 bioduty init 新建"
+            )
+        return cls(root, config.load(settings))
+
+    @classmethod
+    def create(cls, path: str | Path) -> Workspace:
+        """Make a new workspace in a folder, which is made if need be.
+
+        Raises:
+            BiodutyError: there is a workspace already.
+        """
+        root = Path(path).resolve()
+        if (root / config.SETTINGS_FILE).exists():
+            raise BiodutyError(f"{root} 已经是工作区")
+        for folder in ("inbox", "outbox", "templates"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in TEMPLATES:
+            if not (root / "templates" / name).exists():
+                shutil.copyfile(packaged(name), root / "templates" / name)
+        shutil.copyfile(packaged(config.SETTINGS_FILE), root / config.SETTINGS_FILE)
+        return cls.open(root)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan in force: the workspace's own, or the packaged one."""
+        return read_plan(self.plan_file)
+
+    @property
+    def plan_file(self) -> Path:
+        """Where the plan in force stands."""
+        own = self.path(self.settings.paths.plan)
+        return own if own.exists() else packaged(PLAN)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Due dates, exemptions and definitions in force."""
+        return self.settings.rulebook(self.plan)
+
+    @property
+    def inbox(self) -> Path:
+        """Where returned files are dropped."""
+        return self.path(self.settings.paths.inbox)
+
+    @property
+    def state_dir(self) -> Path:
+        """Ledger, originals, signing key and log."""
+        return self.path(self.settings.paths.state_dir)
+
+    def outbox(self, period: str | Period) -> Path:
+        """Where a period's forms and books are put."""
+        return self.path(self.settings.paths.outbox) / str(self.period(period))
+
+    def report_file(self, period: str | Period) -> Path:
+        """The consolidated workbook of a period."""
+        return self.outbox(period) / f"汇总_{self.period(period)}.xlsx"
+
+    def template(self, name: str) -> Path:
+        """A template: the workspace's own, or the packaged one."""
+        own = self.path(self.settings.paths.templates) / name
+        return own if own.exists() else packaged(name)
+
+    def path(self, setting: Path) -> Path:
+        """A path from the settings, relative to the workspace."""
+        return self.root / setting
+
+    def period(self, period: str | Period) -> Period:
+        """A period from its name.
+
+        Raises:
+            ConfigError: the text names none.
+        """
+        try:
+            return period if isinstance(period, Period) else Period.parse(period)
+        except ValueError:
+            raise ConfigError(f"“{period}”不是报送期，应写成 2024Q2 的样子") from None
+
+    def find_unit(self, name: str) -> Unit:
+        """A unit by name, alias or code.
+
+        Raises:
+            ConfigError: the plan has no such unit; the likely ones are named.
+        """
+        unit = self.plan.find_unit(name)
+        if unit is None:
+            names = [spelling for unit in self.plan.units for spelling in unit.spellings]
+            likely = [text for text, _, _ in process.extract(name, names, limit=3, score_cutoff=50)]
+            hint = f"，是否指：{'、'.join(likely)}" if likely else ""
+            raise ConfigError(f"责任分工方案中没有“{name}”{hint}")
+        return unit
+
+    def generate(
+        self,
+        period: str | Period,
+        unit: str | None = None,
+        *,
+        as_of: When | None = None,
+        progress: Progress = _no_progress,
+    ) -> list[Path]:
+        """Write a return form for each unit; in the first period also a contact form.
+
+        The same plan, settings and ledger give the same bytes, so it may be repeated; forms that
+        were handed out before stay valid.
+
+        Args:
+            period: such as `2024Q2`.
+            unit: name, alias or code; None: all units.
+            as_of: the date of issue that goes on record.
+
+        Returns:
+            Paths of the return forms, then of the contact forms, each in plan order.
+
+        Raises:
+            ConfigError: the period or the unit is unknown.
+            TemplateError: a template lacks something.
+            Busy: another run holds the workspace.
+        """
+        from bioduty_xl.handout import Handout  # brings openpyxl, which other commands need not
+
+        period = self.period(period)
+        units = self.plan.units if unit is None else (self.find_unit(unit),)
+        with self._locked(), self._ledger() as ledger:
+            handout = Handout(
+                self.settings,
+                self.plan,
+                self.rulebook,
+                self._seal(ledger),
+                ledger,
+                period,
+                self.outbox(period),
+                self.template,
+            )
+            forms = []
+            for kind in handout.kinds:
+                for one in units:
+                    progress(one.name, len(forms), len(units) * len(handout.kinds))
+                    forms.append(handout.write(kind, one))
+            names = [(stamp, path.relative_to(self.root).as_posix()) for stamp, path in forms]
+            ledger.record_forms(names, moment(as_of) if as_of is not None else None)
+        return [path for _, path in forms]
+
+    def has_forms(self, period: str | Period) -> bool:
+        """Whether a period's return forms were handed out to every unit."""
+        with self._ledger(read_only=True) as ledger:
+            out = ledger.units_with_form(FormKind.RETURN, self.period(period))
+        return out >= {unit.code for unit in self.plan.units}
+
+    def collect(self, *, as_of: When | None = None, progress: Progress = _no_progress) -> Collected:
+        """Take everything from the inbox: keep it, record it, read it, judge it, tidy it away.
+
+        Args:
+            as_of: the pass's moment; nothing counts as received later. None: arrival times stand.
+
+        Returns:
+            A verdict for each file in the inbox, and for each that a stopped run left unread.
+
+        Raises:
+            BiodutyError: the inbox is not there.
+            Busy: another run holds the workspace.
+        """
+        latest = moment(as_of) if as_of is not None else ALL_TIME
+        with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
+            desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
+            found = filing.scan(self.inbox)
+            reports = [self._conclude(desk, file) for file in ledger.pending()]
+            settled, growing = filing.wait_until_settled(
+                found.arrivals, self.settings.intake.settle_seconds
+            )
+            for done, arrival in enumerate(settled):
+                progress(arrival.name, done, len(settled))
+                reports.append(self._take(desk, arrival, latest))
+        reports += [_deferred(arrival.name) for arrival in growing]
+        reports += [
+            FileReport(name, "", Verdict.IGNORED, reason="程序留下的临时文件，不是返回表")
+            for name in found.ignored
+        ]
+        return Collected(tuple(reports))
+
+    def inspect(self, file: str | Path, *, as_of: When | None = None) -> FileReport:
+        """Say what `collect` would make of a file. Changes nothing.
+
+        Args:
+            file: any file at all.
+            as_of: accepted for symmetry; a verdict does not depend on the moment.
+        """
+        path = Path(file)
+        if filing.is_leftover(path.name):
+            return FileReport(
+                str(file), "", Verdict.IGNORED, reason="程序留下的临时文件，不是返回表"
+            )
+        sha256 = filing.hash_of(path)
+        with self._ledger(read_only=True) as ledger, self._sandbox() as sandbox:
+            desk = Desk(self.settings, self.plan, self._known_seal(), ledger, sandbox)
+            conclusion = desk.conclude(path, ledger.with_hash(sha256))
+        return _report(str(file), sha256, conclusion)
+
+    def consolidate(
+        self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
+    ) -> Path:
+        """Write the consolidated workbook from the ledger alone.
+
+        The same ledger, plan, settings and `as_of` give the same bytes.
+
+        Args:
+            period: such as `2024Q2`.
+            as_of: the moment that it shows; what was received later is left out.
+
+        Returns:
+            Its path; beside the usual one where that is open in another program.
+        """
+        from bioduty_xl.report.book import render  # brings pandas
+
+        period = self.period(period)
+        with self._locked(), self._ledger() as ledger:
+            progress("汇总", 0, 1)
+            found = evidence.gather(self.plan, self.rulebook, ledger, period, moment(as_of))
+            return write_beside_if_open(self.report_file(period), render(found))
+
+    def standing(self, period: str | Period, *, as_of: When) -> Standing:
+        """Where a period stands at a moment. Changes nothing."""
+        with self._ledger(read_only=True) as ledger:
+            return evidence.take_standing(
+                self.plan, self.rulebook, ledger, self.period(period), moment(as_of)
+            )
+
+    def entries(self, period: str | Period, *, as_of: When | None = None) -> pd.DataFrame:
+        """Every unit × item × role of a period with its state and answers; see
+        `report.frames.entries` for the columns. Changes nothing.
+
+        Args:
+            as_of: leave out what was received later; None: nothing.
+        """
+        from bioduty_xl.report import frames  # brings pandas
+
+        until = moment(as_of) if as_of is not None else ALL_TIME
+        with self._ledger(read_only=True) as ledger:
+            found = evidence.gather(self.plan, self.rulebook, ledger, self.period(period), until)
+        return frames.entries(found)[list(frames.ENTRY_COLUMNS)]
+
+    def _take(self, desk: Desk, arrival: filing.Arrival, latest: datetime) -> FileReport:
+        """One arrival, in the only safe order: keep, record, read, conclude, tidy."""
+        try:
+            sha256 = filing.store(arrival.path, self.originals)
+        except (FileNotFoundError, PermissionError):  # taken away, or open in another program
+            return _deferred(arrival.name)
+        file = desk.ledger.receive(
+            sha256, arrival.name, arrival.size, arrival.changed_ns, arrival.received(latest)
+        )
+        report = self._conclude(desk, file)
+        period = report.period or self.rulebook.calendar.current(file.received)
+        taken = report.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE)
+        folder = f"{filing.TAKEN_FOLDER}/{period}" if taken else filing.ASIDE_FOLDER
+        filing.tidy(arrival, sha256, self.inbox, folder)
+        return report
+
+    def _conclude(self, desk: Desk, file: FileRecord) -> FileReport:
+        """Judge a recorded file, unless that was done before."""
+        if file.verdict != "received":
+            return _filed_report(file, desk)
+        conclusion = desk.conclude(self.originals / file.sha256, desk.ledger.twins(file))
+        desk.ledger.conclude(file, conclusion)
+        return _report(file.name, file.sha256, conclusion)
+
+    @property
+    def originals(self) -> Path:
+        """Every file ever received, under its SHA-256."""
+        return self.state_dir / "originals"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            with FileLock(self.state_dir / "lock", timeout=0):
+                yield
+        except Timeout:
+            raise Busy("另一个 bioduty 正在处理这个工作区，请稍后再试") from None
+
+    def _ledger(self, *, read_only: bool = False) -> Ledger:
+        return Ledger(self.state_dir / "ledger.sqlite", read_only=read_only)
+
+    def _sandbox(self) -> Sandbox:
+        return Sandbox(self.settings.intake.read_seconds, self.settings.intake.memory_mb)
+
+    @property
+    def _key_file(self) -> Path:
+        return self.state_dir / "signing.key"
+
+    def _seal(self, ledger: Ledger) -> Seal:
+        """The workspace's seal; its key is made once, before the first form.
+
+        Raises:
+            LedgerError: forms are out, but their key is gone.
+        """
+        if not self._key_file.exists():
+            if not ledger.is_blank:
+                raise LedgerError(
+                    f"签名密钥 {self._key_file} 不见了，请从备份恢复，否则已下发的表无法识别"
+                )
+            handle = os.open(self._key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+        return self._known_seal()
+
+    def _known_seal(self) -> Seal:
+        """The seal, or where no key was made yet one that nothing was sealed with."""
+        if not self._key_file.exists():
+            return Seal(secrets.token_bytes(32))
+        return Seal(bytes.fromhex(self._key_file.read_text(encoding="ascii").strip()))
+
+
+def _report(name: str, sha256: str, conclusion: Conclusion) -> FileReport:
+    return FileReport(
+        name,
+        sha256,
+        Verdict(conclusion.verdict),
+        conclusion.kind,
+        conclusion.unit,
+        conclusion.period,
+        conclusion.revision,
+        conclusion.reason,
+        conclusion.findings,
+    )
+
+
+def _filed_report(file: FileRecord, desk: Desk) -> FileReport:
+    return FileReport(
+        file.name,
+        file.sha256,
+        Verdict(file.verdict),
+        file.kind,
+        file.unit,
+        file.period,
+        file.revision,
+        file.reason,
+        desk.ledger.findings(file),
+    )
+
+
+def _deferred(name: str) -> FileReport:
+    return FileReport(name, "", Verdict.DEFERRED, reason="文件仍在写入或被其他程序打开，下次再收")
