@@ -1,4 +1,4 @@
-"""bioduty-xl: a city's quarterly collection of returns on its biodiversity plan, in Excel workbooks.
+"""bioduty-xl: a city's quarterly returns on its biodiversity plan, in Excel workbooks.
 
 from bioduty_xl import Workspace
 
@@ -22,7 +22,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that a command loads only its own part."""
+    """Import a public name when it is first asked for: a command loads only its own part."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

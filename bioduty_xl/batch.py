@@ -88,7 +88,8 @@ def run_pass(workspace: Workspace, as_of: datetime, progress: Progress) -> Pass:
 
 def is_open(workspace: Workspace, period: Period, as_of: datetime) -> bool:
     """Whether a period's forms may go out: its opening day has come, or its due date is special
-    (the first return was asked for days before it was due)."""
+    (the first return was asked for days before it was due).
+    """
     calendar = workspace.rulebook.calendar
     opening = datetime(
         period.year, period.last_month, workspace.settings.deadlines.open_day, tzinfo=CHINA

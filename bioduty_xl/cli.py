@@ -63,7 +63,7 @@ class Options:
             click.echo(text)
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType):  # type: ignore[type-arg]
     name = "DATE[THH:MM]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -113,13 +113,13 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bioduty-xl")
 def cli() -> None:
-    """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。"""
+    """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。."""
 
 
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 def demo(options: Options, folder: Path | None) -> None:
-    """用真实的责任分工方案演示两个季度的完整流程。"""
+    """用真实的责任分工方案演示两个季度的完整流程。."""
     from bioduty_xl.demo import free_folder, play
 
     with printing.progress(options.quiet) as progress:
@@ -135,7 +135,7 @@ def demo(options: Options, folder: Path | None) -> None:
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def init(options: Options, folder: Path) -> None:
-    """新建工作区。"""
+    """新建工作区。."""
     from bioduty_xl.workspace import Workspace
 
     root = Workspace.create(folder).root
@@ -144,14 +144,14 @@ def init(options: Options, folder: Path) -> None:
 
 @cli.group("plan")
 def plan_group() -> None:
-    """责任分工方案：导入、查看、核对。"""
+    """责任分工方案：导入、查看、核对。."""
 
 
 @_command(plan_group, "import")
 @click.argument("document", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
-    """从正式文件（txt、docx）读出方案，写成工作簿。"""
+    """从正式文件（txt、docx）读出方案，写成工作簿。."""
     from bioduty_xl.plan.book import write_plan
     from bioduty_xl.plan.document import import_plan
 
@@ -163,14 +163,14 @@ def plan_import(options: Options, document: Path, output: Path | None) -> None:
 
 @_command(plan_group, "show")
 def plan_show(options: Options) -> None:
-    """显示现行方案。"""
+    """显示现行方案。."""
     plan = _plan(options)
     options.print(printing.plan(plan), printing.plan_json(plan))
 
 
 @_command(plan_group, "check")
 def plan_check(options: Options) -> None:
-    """核对现行方案：单位、分工、编号、别名。"""
+    """核对现行方案：单位、分工、编号、别名。."""
     plan = _plan(options)
     problems = plan.problems()
     options.print(printing.plan_check(plan, problems), {"problems": list(problems)})
@@ -180,13 +180,13 @@ def plan_check(options: Options) -> None:
 
 @cli.group("template")
 def template_group() -> None:
-    """报送表模板。"""
+    """报送表模板。."""
 
 
 @_command(template_group, "build")
 @click.argument("folder", metavar="[DIR]", default="templates", type=click.Path(path_type=Path))
 def template_build(options: Options, folder: Path) -> None:
-    """按程序的规定重新生成两个模板（已有的会被替换）。"""
+    """按程序的规定重新生成两个模板（已有的会被替换）。."""
     from bioduty_xl.forms.template import build_templates
 
     paths = [str(path) for path in build_templates(folder)]
@@ -197,23 +197,23 @@ def template_build(options: Options, folder: Path) -> None:
 @click.argument("period", required=False)
 @click.option("--unit", metavar="NAME", help="只生成这一个单位的")
 def generate(options: Options, period: str | None, unit: str | None) -> None:
-    """生成各单位的报送表（首次报送同时生成联系人名单）。"""
+    """生成各单位的报送表（首次报送同时生成联系人名单）。."""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
         paths = workspace.generate(chosen, unit, as_of=options.as_of, progress=progress)
     forms = [str(path) for path in paths]
-    options.print(printing.generated(workspace, chosen, paths), {"period": chosen, "forms": forms})
+    options.print(printing.generated(chosen, paths), {"period": chosen, "forms": forms})
 
 
 @_command(cli)
 def collect(options: Options) -> None:
-    """收取收件夹中的返回表。"""
+    """收取收件夹中的返回表。."""
     workspace = options.open()
     with printing.progress(options.quiet) as progress:
         collected = workspace.collect(as_of=options.as_of, progress=progress)
     data = {"files": [report.as_json() for report in collected.files]}
-    options.print(printing.collected(collected, workspace.plan), data)
+    options.print(printing.collected(collected), data)
     if collected.needs_attention:
         raise SystemExit(ATTENTION)
 
@@ -221,7 +221,7 @@ def collect(options: Options) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 def consolidate(options: Options, period: str | None) -> None:
-    """汇总一个报送期，写出汇总工作簿。"""
+    """汇总一个报送期，写出汇总工作簿。."""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
@@ -236,7 +236,7 @@ def consolidate(options: Options, period: str | None) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 def status(options: Options, period: str | None) -> None:
-    """一个报送期目前的报送情况。"""
+    """一个报送期目前的报送情况。."""
     workspace = options.open()
     standing = workspace.standing(_period(workspace, options, period), as_of=options.as_of)
     options.print(printing.status(standing), standing.as_json())
@@ -245,7 +245,7 @@ def status(options: Options, period: str | None) -> None:
 @_command(cli)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def inspect(options: Options, file: Path) -> None:
-    """辨认并检查一个文件，不作任何改动。"""
+    """辨认并检查一个文件，不作任何改动。."""
     workspace = options.open()
     report = workspace.inspect(file)
     options.print(printing.inspected(report, workspace.plan), report.as_json())
@@ -255,7 +255,7 @@ def inspect(options: Options, file: Path) -> None:
 
 @_command(cli)
 def run(options: Options) -> None:
-    """完整运行一次：下发、收取、汇总当前该做的。"""
+    """完整运行一次：下发、收取、汇总当前该做的。."""
     workspace = options.open()
     with printing.progress(options.quiet) as progress:
         code = _run_once(workspace, options, progress)
@@ -264,7 +264,7 @@ def run(options: Options) -> None:
 
 @_command(cli)
 def schedule(options: Options) -> None:
-    """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
+    """按 bioduty.toml 规定的时刻反复运行，直到停止。."""
     from bioduty_xl.batch import keep_schedule
 
     workspace = options.open()
@@ -284,7 +284,7 @@ def schedule(options: Options) -> None:
 
 @_command(cli)
 def doctor(options: Options) -> None:
-    """检查本机和工作区是否适合运行。"""
+    """检查本机和工作区是否适合运行。."""
     from bioduty_xl.health import examine
 
     checks = examine(options.open(), options.as_of)
@@ -297,7 +297,7 @@ def _run_once(workspace: Workspace, options: Options, progress: Any) -> int:
     from bioduty_xl.batch import run_pass
 
     done = run_pass(workspace, options.as_of, progress)
-    options.print(printing.passed(done, workspace.plan), printing.passed_json(done))
+    options.print(printing.passed(done), printing.passed_json(done))
     if done.failures:
         return FAILED
     return ATTENTION if done.needs_attention else 0
@@ -311,7 +311,8 @@ def _nearest_workspace() -> Path:
         if (folder / SETTINGS_FILE).is_file():
             return folder
     raise ConfigError(
-        f"{here} 及其上级文件夹中没有 {SETTINGS_FILE}，请用 --workspace 指明，或用 bioduty init 新建"
+        f"{here} 及其上级文件夹中没有 {SETTINGS_FILE}，"
+        "请用 --workspace 指明，或用 bioduty init 新建"
     )
 
 

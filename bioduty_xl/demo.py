@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from openpyxl.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bioduty_xl.demo_text import Author
-from bioduty_xl.domain.plan import Obligation, Unit
+from bioduty_xl.domain.plan import Unit
 from bioduty_xl.domain.returns import Progress as ItemProgress
 from bioduty_xl.domain.standing import Standing
 from bioduty_xl.errors import BiodutyError
@@ -152,20 +152,20 @@ def _deliveries(workspace: Workspace, quarter: Quarter) -> Iterator[tuple[str, C
 
 
 _Answers = dict[str, dict[str, str]]
-_Habit = Callable[[_Answers, Sequence[Obligation]], None]
+_Habit = Callable[[_Answers], None]
 
 
-def _leave_half(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _leave_half(answers: _Answers) -> None:
     for item in list(answers)[len(answers) // 2 :]:
         answers[item] = {}
 
 
-def _write_placeholders(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _write_placeholders(answers: _Answers) -> None:
     for item, word in zip(list(answers), ("同上", "无", "/"), strict=False):
         answers[item]["progress"] = word
 
 
-def _report_nothing(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _report_nothing(answers: _Answers) -> None:
     item = next(iter(answers))
     answers[item] = {
         "status": ItemProgress.NO_PROGRESS.value,
@@ -174,7 +174,7 @@ def _report_nothing(answers: _Answers, duties: Sequence[Obligation]) -> None:
     }
 
 
-def _report_not_applicable(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _report_not_applicable(answers: _Answers) -> None:
     item = list(answers)[-1]
     answers[item] = {
         "status": ItemProgress.NOT_APPLICABLE.value,
@@ -182,11 +182,11 @@ def _report_not_applicable(answers: _Answers, duties: Sequence[Obligation]) -> N
     }
 
 
-def _forget_reason(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _forget_reason(answers: _Answers) -> None:
     answers[next(iter(answers))] = {"status": ItemProgress.NO_PROGRESS.value}
 
 
-def _revise(answers: _Answers, duties: Sequence[Obligation]) -> None:
+def _revise(answers: _Answers) -> None:
     for texts in answers.values():
         texts["remark"] = "已按审核意见补充。"
 
@@ -205,12 +205,12 @@ def _drop(
     author = Author(unit, period)
     duties = [duty for duty in workspace.plan.obligations() if duty.unit == unit.code]
     answers = {
-        duty.item: author.answer(workspace.plan.by_key[duty.item], duty)
+        duty.item: author.answer(workspace.plan.by_key[duty.item], duty.role)
         for duty in duties
-        if duty.required or author.volunteers(duty)
+        if duty.required or author.volunteers()
     }
     if habit is not None:
-        habit(answers, duties)
+        habit(answers)
     source = workspace.outbox(period) / "forms" / f"{name}.xlsx"
     _fill_return(source, workspace.inbox / f"{author.rename(name)}{suffix}.xlsx", author, answers)
     contacts = workspace.outbox(period) / "contacts" / f"{name}_{CONTACTS_FORM.title}.xlsx"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from bioduty_xl.domain.plan import Item, Obligation, Role, Unit, UnitKind
+from bioduty_xl.domain.plan import Item, Role, Unit, UnitKind
 from bioduty_xl.domain.returns import Progress
 
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
@@ -53,9 +53,9 @@ class Author:
         self._said = random.Random(f"{unit.code} {period}")
         self._number = 1 + int(unit.code[1:]) + (100 if unit.kind is UnitKind.COUNTY else 0)
 
-    def answer(self, item: Item, duty: Obligation) -> dict[str, str]:
+    def answer(self, item: Item, role: Role) -> dict[str, str]:
         """What the unit reports on an item, by column key."""
-        actions = _COUNTY_ACTIONS if duty.role is Role.COUNTY else ()
+        actions = _COUNTY_ACTIONS if role is Role.COUNTY else ()
         first, second = self._said.sample(_ACTIONS + actions, 2)
         answer = {
             "status": self._said.choice(_STATES).value,
@@ -69,7 +69,7 @@ class Author:
             answer["problems"] = self._said.choice(_PROBLEMS)
         return answer
 
-    def volunteers(self, duty: Obligation) -> bool:
+    def volunteers(self) -> bool:
         """Whether the unit reports on an optional item."""
         return self._said.random() < 0.4
 

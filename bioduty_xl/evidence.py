@@ -59,7 +59,8 @@ def files_of(
     ledger: Ledger, rulebook: Rulebook, period: Period, as_of: datetime
 ) -> list[FileRecord]:
     """Files seen for a period: its own, and those of no known period that came while it was the
-    current one."""
+    current one.
+    """
     return [
         file
         for file in ledger.files(as_of)
@@ -92,10 +93,12 @@ def _definitions(
     usual = rulebook.required == ALL_GROUNDS
     return {
         "报送期": f"{standing.period.label}（{standing.period}），起算日 {first.isoformat()}",
-        "统计时点": f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），此后收到的不计入",
+        "统计时点": f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），"
+        "此后收到的不计入",
         "截止日期": f"{standing.due.isoformat()}（含当日）；个别单位另有规定的，以报送台账所列为准",
         "收到时间": "文件进入收件夹的时间，不是程序运行的时间",
-        "按时、迟报": "以该单位首次收到的可识别返回表为准：截止日期当日及以前为按时，以后为迟报；更正不影响",
+        "按时、迟报": "以该单位首次收到的可识别返回表为准：截止日期当日及以前为按时，"
+        "以后为迟报；更正不影响",
         "逾期": "截止日期已过而返回表未到；逾期天数为截止日期次日起的日历天数",
         "逾期工作日": "截止日期次日起的工作日数，"
         + (
@@ -110,7 +113,8 @@ def _definitions(
             else "必报口径已在设置中调整：" + "、".join(sorted(rulebook.required))
         ),
         ItemState.NOT_RETURNED.value: "必报事项，该单位的返回表未到",
-        ItemState.NOT_FILLED.value: "返回表已到，必报事项为空、只有占位词，或选了无进展、不涉及而没有原因",
+        ItemState.NOT_FILLED.value: "返回表已到，必报事项为空、只有占位词，"
+        "或选了无进展、不涉及而没有原因",
         ItemState.NO_PROGRESS.value: "选“本季度无进展”并写明原因",
         ItemState.NOT_APPLICABLE.value: "选“不涉及”并写明原因",
         ItemState.FILLED.value: "工作开展情况有实际内容",

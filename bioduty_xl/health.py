@@ -57,9 +57,9 @@ def examine(workspace: Workspace, as_of: datetime) -> list[Check]:
 
 def _check(name: str, step: Callable[[], str]) -> Check:
     try:
-        return Check(name, True, step())
+        return Check(name, is_well=True, message=step())
     except (BiodutyError, OSError) as error:
-        return Check(name, False, str(error))
+        return Check(name, is_well=False, message=str(error))
 
 
 def _readable(workspace: Workspace) -> str:

@@ -185,7 +185,8 @@ class Ledger:
         self, sha256: str, name: str, size: int, changed_ns: int, received: datetime
     ) -> FileRecord:
         """Put on record that a file came, before anything reads it; the same sighting of it again
-        gives the same record."""
+        gives the same record.
+        """
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO files (sha256, name, size, changed_ns, received, verdict)"
@@ -302,7 +303,8 @@ class Ledger:
 
     def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:
         rows = self._db.execute(
-            f"SELECT {_FILE_COLUMNS} FROM files WHERE {where} ORDER BY received, id",
+            f"SELECT {_FILE_COLUMNS} FROM files"  # noqa: S608  # our own words alone
+            f" WHERE {where} ORDER BY received, id",
             tuple(values),
         )
         return [_file_record(row) for row in rows]

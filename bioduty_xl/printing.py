@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.health import Check
     from bioduty_xl.plan.document import Imported
-    from bioduty_xl.workspace import Workspace
 
 _LEAST_WIDTH = 100
 
@@ -28,7 +27,7 @@ _LEAST_WIDTH = 100
 def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A callback for the library: a bar on a terminal, nothing elsewhere."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda what, done, total: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -61,7 +60,8 @@ def status(standing: Standing) -> str:
     """Where a period stands: figures, then the units that owe something."""
     counts = {state: len(standing.in_state(state)) for state in UnitState}
     lines = [
-        f"{standing.period.label}    截止 {standing.due}    统计时点 {standing.as_of:%Y-%m-%d %H:%M}",
+        f"{standing.period.label}    截止 {standing.due}    "
+        f"统计时点 {standing.as_of:%Y-%m-%d %H:%M}",
         f"应报 {len(standing.expected)}  已报 {len(standing.returned)}  "
         + "  ".join(f"{state.word} {count}" for state, count in counts.items()),
         f"必报 {len(standing.required)} 项  缺项 {standing.missing} 项    "
@@ -82,7 +82,7 @@ def status(standing: Standing) -> str:
     return "\n".join(lines) + table(headings, rows)
 
 
-def collected(found: Collected, plan: Plan) -> str:
+def collected(found: Collected) -> str:
     """A line of counts, then each file that is not simply accepted."""
     counts = "  ".join(
         f"{verdict.word} {found.count(verdict)}" for verdict in Verdict if found.count(verdict)
@@ -108,18 +108,18 @@ def inspected(report: FileReport, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def generated(workspace: Workspace, period: str, paths: list[Path]) -> str:
+def generated(period: str, paths: list[Path]) -> str:
     """How many forms, and where."""
     folders = dict.fromkeys(path.parent for path in paths)
     counts = (f"{sum(p.parent == folder for p in paths)} 份：{folder}" for folder in folders)
     return f"已生成 {period} 的表格\n" + "\n".join(f"  {count}" for count in counts)
 
 
-def passed(done: Pass, plan: Plan) -> str:
+def passed(done: Pass) -> str:
     """What a pass did."""
     lines = [f"下发 {len(done.forms)} 份"] if done.forms else []
     if done.collected is not None:
-        lines.append(collected(done.collected, plan))
+        lines.append(collected(done.collected))
     lines += [f"已写出：{path}" for path in done.books]
     lines += [f"未完成：{failure}" for failure in done.failures]
     return "\n".join(lines)

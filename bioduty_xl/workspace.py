@@ -25,7 +25,7 @@ from bioduty_xl.desk import Desk
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
-from bioduty_xl.domain.stamp import FormKind, Seal
+from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook, Standing
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError
@@ -209,7 +209,7 @@ class Workspace:
                 self.outbox(period),
                 self.template,
             )
-            forms = []
+            forms: list[tuple[Stamp, Path]] = []
             for kind in handout.kinds:
                 for one in units:
                     progress(one.name, len(forms), len(units) * len(handout.kinds))
@@ -255,12 +255,11 @@ class Workspace:
         ]
         return Collected(tuple(reports))
 
-    def inspect(self, file: str | Path, *, as_of: When | None = None) -> FileReport:
+    def inspect(self, file: str | Path) -> FileReport:
         """Say what `collect` would make of a file. Changes nothing.
 
         Args:
             file: any file at all.
-            as_of: accepted for symmetry; a verdict does not depend on the moment.
         """
         path = Path(file)
         if filing.is_leftover(path.name):

@@ -79,7 +79,8 @@ class Calendar:
 
     def current(self, as_of: datetime) -> Period:
         """The period people mean at a moment: the one whose due date is nearest ahead, or for
-        14 days after a due date, that one; never one before the first."""
+        14 days after a due date, that one; never one before the first.
+        """
         today = as_of.astimezone(CHINA).date()
         floor = today - timedelta(days=CURRENT_FOR_DAYS)
         period = max(self.first, Period.containing(today).shift(-3))

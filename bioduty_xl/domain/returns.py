@@ -33,6 +33,12 @@ class ItemState(StrEnum):
     FILLED = "已填"
 
 
+NOTHING_TO_REPORT = {
+    Progress.NO_PROGRESS: ItemState.NO_PROGRESS,
+    Progress.NOT_APPLICABLE: ItemState.NOT_APPLICABLE,
+}
+"""The choices that stand for an answer, if a reason comes with them."""
+
 MISSING = frozenset({ItemState.NOT_RETURNED, ItemState.NOT_FILLED})
 """States in which a required item counts as missing (缺项)."""
 
@@ -181,12 +187,9 @@ def state_of(entry: Entry | None, wording: Wording) -> ItemState:
     """
     if entry is None:
         return ItemState.NOT_RETURNED
-    nothing = {
-        Progress.NO_PROGRESS: ItemState.NO_PROGRESS,
-        Progress.NOT_APPLICABLE: ItemState.NOT_APPLICABLE,
-    }.get(progress_of(entry))
-    if nothing is not None:
-        return nothing if reason_in(entry, wording) else ItemState.NOT_FILLED
+    chosen = progress_of(entry)
+    if chosen in NOTHING_TO_REPORT:
+        return NOTHING_TO_REPORT[chosen] if reason_in(entry, wording) else ItemState.NOT_FILLED
     if wording.is_answer(entry["progress"]):
         return ItemState.FILLED
     return ItemState.NOT_FILLED

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from openpyxl.cell import Cell
+from copy import copy
+
+from openpyxl.cell import Cell, MergedCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
 
@@ -41,9 +43,9 @@ def put_text(cell: Cell, text: str) -> None:
     cell.quotePrefix = text.startswith(FORMULA_STARTS)
 
 
-def copy_style(source: Cell, target: Cell) -> None:
+def copy_style(source: Cell | MergedCell, target: Cell | MergedCell) -> None:
     """Give a cell another's look and lock, within one workbook."""
-    target._style = source._style.__copy__()
+    target._style = copy(source._style)  # type: ignore[union-attr]  # the stubs lack it
 
 
 def height_for(texts: list[tuple[str, float]], least: float = 45.0) -> float:

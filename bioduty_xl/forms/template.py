@@ -7,9 +7,14 @@ placeholder, so rows and columns may move and text may be reworded.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from openpyxl import Workbook, load_workbook
+from openpyxl.cell import Cell, MergedCell
+from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bioduty_xl.errors import TemplateError
@@ -177,32 +182,30 @@ def _table(sheet: Worksheet, declared: Sheet, row: int) -> None:
     sheet.print_title_rows = f"{row}:{row}"
 
 
-def _alignment(column: Column) -> style.Alignment:
+def _alignment(column: Column) -> Alignment:
     return style.TOP if column.kind is Kind.TEXT else style.CENTRE
 
 
-def _paint(cell: style.Cell, filler: Filler | None) -> None:
+def _paint(cell: Cell | MergedCell, filler: Filler | None) -> None:
     if filler is Filler.UNIT:
         cell.fill, cell.protection = style.ANSWER_FILL, style.UNLOCKED
     else:
         cell.fill = style.PLAN_FILL
 
 
-def _write(
-    sheet: Worksheet, at: str, text: str | None, font: style.Font, alignment: style.Alignment
-) -> None:
+def _write(sheet: Worksheet, at: str, text: str | None, font: Font, alignment: Alignment) -> None:
     cell = sheet[at]
     cell.value, cell.font, cell.alignment = text, font, alignment
 
 
-def _page(sheet: Worksheet, orientation: str) -> None:
+def _page(sheet: Worksheet, orientation: Literal["portrait", "landscape"]) -> None:
     sheet.page_setup.orientation = orientation
     sheet.page_setup.paperSize = 9
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.page_margins.left = sheet.page_margins.right = 0.4
     sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.8
     sheet.page_margins.footer = 0.4
     sheet.print_options.horizontalCentered = True
-    sheet.oddFooter.center.text = "第 &P 页 共 &N 页"
+    sheet.oddFooter = HeaderFooterItem(center=_HeaderFooterPart(text="第 &P 页 共 &N 页"))

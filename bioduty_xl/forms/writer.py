@@ -9,8 +9,9 @@ from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, MergedCell
-from openpyxl.formatting.rule import FormulaRule
+from openpyxl.formatting.rule import Rule
 from openpyxl.packaging.custom import StringProperty
+from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -158,8 +159,8 @@ def _fill_table(
     key_column = width + 1
     _put(sheet, place.row + 1, key_column, seal.token(stamp))
     for number, (row, key) in enumerate(zip(rows, keys, strict=True), start=place.row + 2):
-        for sample in samples:
-            style.copy_style(sample, sheet.cell(number, sample.column))
+        for index, sample in enumerate(samples, start=1):
+            style.copy_style(sample, sheet.cell(number, index))
         for name, text in row.items():
             _put_value(sheet, declared[name], number, place.columns[name] + 1, text)
         _put(sheet, number, key_column, seal.row_mark(stamp, key))
@@ -231,7 +232,11 @@ def _add_counter(
     first, last = place.row + 2, place.row + 1 + len(obligations)
     required = sum(duty.required for duty in obligations)
     optional = len(obligations) - required
-    rule = FormulaRule([unanswered_rule(letters, first)], fill=style.BLANK_FILL, stopIfTrue=False)
+    rule = Rule(
+        type="expression",
+        formula=[unanswered_rule(letters, first)],
+        dxf=DifferentialStyle(fill=style.BLANK_FILL),
+    )
     for key in ("status", "progress"):
         sheet.conditional_formatting.add(f"{letters[key]}{first}:{letters[key]}{last}", rule)
     cached = {}
@@ -292,7 +297,9 @@ def _protect(sheet: Worksheet) -> None:
 def _seal_workbook(book: Workbook, sheet: Worksheet, stamp: Stamp, seal: Seal) -> None:
     """The token on the workbook (property, very hidden sheet, name) and on the sheet (a name)."""
     token = seal.token(stamp)
-    book.custom_doc_props.append(StringProperty(name=TOKEN_PROPERTY, value=token))
+    book.custom_doc_props.append(  # type: ignore[attr-defined]  # the stubs lack it
+        StringProperty(name=TOKEN_PROPERTY, value=token)
+    )
     identity = book.create_sheet(IDENTITY_SHEET)
     identity["A1"] = token
     identity.sheet_state = "veryHidden"

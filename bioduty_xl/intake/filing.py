@@ -95,7 +95,8 @@ def wait_until_settled(
     arrivals = list(arrivals)
     if arrivals:
         time.sleep(seconds)
-    settled, growing = [], []
+    settled: list[Arrival] = []
+    growing: list[Arrival] = []
     for arrival in arrivals:
         still = _look(arrival.path, arrival.name) == [arrival]
         (settled if still else growing).append(arrival)

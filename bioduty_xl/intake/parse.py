@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import json
 import sys
-import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
+from defusedxml import ElementTree
 from python_calamine import CalamineWorkbook, SheetVisibleEnum
 
 from bioduty_xl.intake.raw import RawBook, RawSheet
@@ -77,7 +78,7 @@ def _marks(content: bytes) -> tuple[dict[str, str], dict[str, str], dict[int, di
     return properties, names, local
 
 
-def _elements(root: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+def _elements(root: Element, name: str) -> Iterator[Element]:
     return (element for element in root.iter() if element.tag.rpartition("}")[2] == name)
 
 

@@ -13,7 +13,7 @@ from bioduty_xl.layout.columns import Column, Field, Filler, Kind, Sheet
 IDENTITY_SHEET = "_bioduty"
 """Very hidden sheet of a form: the workbook's own copy of the token."""
 
-TOKEN_PROPERTY = "bioduty_token"
+TOKEN_PROPERTY = "bioduty_token"  # noqa: S105  # a name, not a secret
 """Custom document property with the token."""
 
 WORKBOOK_NAME = "_bioduty_form"

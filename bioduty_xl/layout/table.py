@@ -147,7 +147,8 @@ def _match_headings(sheet: Sheet, number: int, row: Sequence[str]) -> Location:
 
 def _first(sheet: Sheet, heading: str, taken: Mapping[str, int]) -> Column | None:
     """The first declared column with this heading that has no place yet: where two columns share
-    a heading, their order decides."""
+    a heading, their order decides.
+    """
     for column in sheet.columns:
         if column.key not in taken and heading in map(fold, (column.heading, *column.spellings)):
             return column

@@ -56,8 +56,10 @@ def read_plan(path: Path) -> Plan:
                 part,
                 row["title"].strip(),
                 row["description"],
-                *(tuple(roles.get((key, role), ())) for role in Role),
-                tuple(measures.pop(key, ())),
+                lead=tuple(roles.get((key, Role.LEAD), ())),
+                responsible=tuple(roles.get((key, Role.RESPONSIBLE), ())),
+                counties=tuple(roles.get((key, Role.COUNTY), ())),
+                measures=tuple(measures.pop(key, ())),
             )
         )
     known = {item.key for item in items}
@@ -105,6 +107,7 @@ def _write_table(worksheet: object, sheet: Sheet, rows: Sequence[Sequence[object
     from openpyxl.styles import Alignment, Font, PatternFill
     from openpyxl.utils import get_column_letter
     from openpyxl.worksheet.datavalidation import DataValidation
+    from openpyxl.worksheet.properties import PageSetupProperties
     from openpyxl.worksheet.worksheet import Worksheet
 
     assert isinstance(worksheet, Worksheet)
@@ -130,7 +133,7 @@ def _write_table(worksheet: object, sheet: Sheet, rows: Sequence[Sequence[object
     worksheet.auto_filter.ref = worksheet.dimensions
     worksheet.page_setup.orientation = "landscape"
     worksheet.page_setup.paperSize = 9
-    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
+    worksheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     worksheet.page_setup.fitToHeight = 0
     worksheet.print_title_rows = "1:1"
 
@@ -161,8 +164,9 @@ def _read_table(book: CalamineWorkbook, names: dict[str, str], sheet: Sheet, pat
 
 def _title(path: Path) -> str:
     """The plan's title, kept in the workbook's document properties."""
-    import xml.etree.ElementTree as ElementTree
     import zipfile
+
+    from defusedxml import ElementTree
 
     with zipfile.ZipFile(path) as package:
         if "docProps/core.xml" not in package.namelist():

@@ -8,11 +8,11 @@ silence, and no word is changed that is not in the list of mends.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Unit, UnitKind, units_named_in
+from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Unit, UnitKind
 from bioduty_xl.errors import PlanError
 from bioduty_xl.plan.known_units import COUNTIES, aliases_of, canonical_name
 from bioduty_xl.plan.text import Line, ends_sentence, join, mend_characters, number, read_lines

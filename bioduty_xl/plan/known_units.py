@@ -1,7 +1,7 @@
 """Names of Panzhihua's offices that the plan does not spell out.
 
-The letter names 33 departments and says only "县（区）" of the counties. Which five those are, and the
-short and full names by which people write of all of them, is public knowledge of the city's
+The letter names 33 departments and says only "县（区）" of the counties. Which five those are, and
+the short and full names by which people write of all of them, is public knowledge of the city's
 administration; it is data here, so that a return signed 市发改委 is known to be 市发展改革委's.
 """
 

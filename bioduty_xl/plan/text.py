@@ -131,7 +131,8 @@ def _read_docx(path: Path) -> Iterator[Line]:
 
 def _full_text(paragraph: Paragraph) -> str:
     """The paragraph's text with tracked insertions, which python-docx leaves out, and without
-    moved-away and deleted text."""
+    moved-away and deleted text.
+    """
     pieces = []
     for element in paragraph._p.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr"):
         if next(element.iterancestors(f"{_W}p")) is not paragraph._p:

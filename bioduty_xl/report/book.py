@@ -95,15 +95,26 @@ class _Formats:
         self._made: dict[tuple[Kind, str], Format] = {}
         self.heading = book.add_format(
             {
-                **{"font_name": "黑体", "font_size": 10.5, "bg_color": "#D9E7DF", "border": 1},
-                **{"align": "center", "valign": "vcenter", "text_wrap": True},
+                "font_name": "黑体",
+                "font_size": 10.5,
+                "bg_color": "#D9E7DF",
+                "border": 1,
+                "align": "center",
+                "valign": "vcenter",
+                "text_wrap": True,
             }
         )
         self.back = book.add_format(
             {
-                **{"font_name": "黑体", "font_size": 10.5, "bg_color": "#D9E7DF", "border": 1},
-                **{"align": "center", "valign": "vcenter", "text_wrap": True},
-                **{"font_color": "#1F5F8B", "underline": 1},
+                "font_name": "黑体",
+                "font_size": 10.5,
+                "bg_color": "#D9E7DF",
+                "border": 1,
+                "align": "center",
+                "valign": "vcenter",
+                "text_wrap": True,
+                "font_color": "#1F5F8B",
+                "underline": 1,
             }
         )
 
@@ -115,9 +126,13 @@ class _Formats:
         if key not in self._made:
             left = column.kind is Kind.TEXT
             properties: dict[str, object] = {
-                **{"font_name": "宋体", "font_size": 10, "border": 1, "border_color": "#B8C0BC"},
-                **{"valign": "top" if left else "vcenter", "align": "left" if left else "center"},
-                **{"text_wrap": column.kind not in (Kind.DATE, Kind.TIME, Kind.NUMBER)},
+                "font_name": "宋体",
+                "font_size": 10,
+                "border": 1,
+                "border_color": "#B8C0BC",
+                "valign": "top" if left else "vcenter",
+                "align": "left" if left else "center",
+                "text_wrap": column.kind not in (Kind.DATE, Kind.TIME, Kind.NUMBER),
                 "num_format": _NUMBER_FORMATS.get(column.kind, "@"),
             }
             if colour:

@@ -1,4 +1,4 @@
-"""What the consolidated workbook is made of: frozen values, so that gathering them needs no pandas."""
+"""What the consolidated workbook is made of: frozen values, no pandas."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 """One pandas frame for each sheet of the consolidated workbook.
 
 Everything is merged from four tables (obligations, units, items, answers) built once from tuples.
-Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is never a missing value.
+Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is never missing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -303,7 +305,7 @@ def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
     )
 
 
-def _why(wording: Wording, row: dict[str, str]) -> str:
+def _why(wording: Wording, row: Mapping[Any, Any]) -> str:
     if row["state"] == ItemState.NOT_RETURNED.value:
         return "尚未收到该单位的返回表"
     if wording.is_blank(row["status"]) and wording.is_blank(row["progress"]):
@@ -335,9 +337,7 @@ def _units(plan: Plan) -> pd.DataFrame:
     return _frame(("code", "unit", "kind", "unit_order"), rows)
 
 
-def _frame(
-    columns: tuple[str, ...], rows: list[tuple[object, ...]] | list[tuple[str, str]]
-) -> pd.DataFrame:
+def _frame(columns: tuple[str, ...], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 

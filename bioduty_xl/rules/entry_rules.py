@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bioduty_xl.domain.plan import fold
 from bioduty_xl.domain.returns import (
     ANSWERED,
+    NOTHING_TO_REPORT,
     Entry,
     ItemState,
     Progress,
@@ -21,13 +22,12 @@ from bioduty_xl.layout.table import text_of
 from bioduty_xl.rules.registry import Case, Hit, Rule
 
 _ASKED = RETURN_FORM.filled_by(Filler.UNIT)
-_NOTHING = (Progress.NO_PROGRESS, Progress.NOT_APPLICABLE)
 
 
 def required_blank(case: Case) -> Iterator[Hit]:
     """A required item without a word."""
     for entry in _required(case):
-        if progress_of(entry) not in _NOTHING and case.wording.is_blank(entry["progress"]):
+        if progress_of(entry) not in NOTHING_TO_REPORT and case.wording.is_blank(entry["progress"]):
             yield Hit.at(
                 entry,
                 "progress",
@@ -39,7 +39,7 @@ def placeholder(case: Case) -> Iterator[Hit]:
     """A required item with a word that says nothing."""
     for entry in _required(case):
         text = entry["progress"]
-        if progress_of(entry) not in _NOTHING and case.wording.is_placeholder(text):
+        if progress_of(entry) not in NOTHING_TO_REPORT and case.wording.is_placeholder(text):
             yield Hit.at(
                 entry,
                 "progress",
@@ -52,7 +52,7 @@ def nothing_without_reason(case: Case) -> Iterator[Hit]:
     """本季度无进展 or 不涉及, and no reason given."""
     for entry in case.returned.entries:
         chosen = progress_of(entry)
-        if chosen in _NOTHING and not reason_in(entry, case.wording):
+        if chosen in NOTHING_TO_REPORT and not reason_in(entry, case.wording):
             yield Hit.at(
                 entry,
                 "progress",
