@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
             verbose: bool,
             **arguments: Any,
         ) -> None:
-            logging.getLogger("bioduty_xl").setLevel(logging.DEBUG if verbose else logging.INFO)
+            _log_to_stderr(verbose)
             now = as_of or datetime.now(CHINA).replace(microsecond=0)
             with _reported():
                 function(Options(workspace, now, as_json, quiet, verbose), **arguments)
@@ -272,9 +272,8 @@ def schedule(options: Options) -> None:
     click.echo(f"每天 {times}（北京时间）运行，按 Ctrl+C 停止", err=True)
 
     def work() -> None:
-        now = Options(
-            *(workspace.root, datetime.now(CHINA).replace(microsecond=0)),
-            *(options.json, options.quiet, options.verbose),
+        now = replace(
+            options, workspace=workspace.root, as_of=datetime.now(CHINA).replace(microsecond=0)
         )
         with printing.progress(quiet=True) as progress:
             _run_once(now.open(), now, progress)
@@ -346,6 +345,14 @@ def _period(workspace: Workspace, options: Options, period: str | None) -> str:
     if period is not None:
         return str(workspace.period(period))
     return str(workspace.rulebook.calendar.current(options.as_of))
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """Warnings, or everything; the log file always gets what was done."""
+    logger = logging.getLogger("bioduty_xl")
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 def _log_to_file(workspace: Workspace) -> None:

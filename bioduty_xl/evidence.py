@@ -120,7 +120,7 @@ def _definitions(
         ItemState.FILLED.value: "工作开展情况有实际内容",
         "缺项": f"必报而状态为“{ItemState.NOT_RETURNED.value}”或“{ItemState.NOT_FILLED.value}”",
         "完成率": "必报事项中不缺项的比例",
-        "任务矩阵中的空白": "该单位不承担此项任务，或者是选报而未填",
+        "任务矩阵中的空白": "灰底为该单位不承担此项任务，白底为选报而未填",
         "以哪份为准": "以统计时点前最后收到的、能识别的返回表为准，各次返回均存档",
         "未计入的文件": f"待处理 {counts[Verdict.HELD]} 个，拒收 {counts[Verdict.REJECTED]} 个，"
         f"重复 {counts[Verdict.DUPLICATE]} 个，原因见收件台账",

@@ -6,6 +6,7 @@ moment to work at is an argument, and progress is reported to a callback.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -38,6 +39,8 @@ from bioduty_xl.plan.book import read_plan
 
 if TYPE_CHECKING:  # pandas takes long to import, and only one method speaks of it
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being worked on, how many are done, how many there are)."""
@@ -216,6 +219,7 @@ class Workspace:
                     forms.append(handout.write(kind, one))
             names = [(stamp, path.relative_to(self.root).as_posix()) for stamp, path in forms]
             ledger.record_forms(names, moment(as_of) if as_of is not None else None)
+        _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
 
     def has_forms(self, period: str | Period) -> bool:
@@ -292,7 +296,9 @@ class Workspace:
         with self._locked(), self._ledger() as ledger:
             progress("汇总", 0, 1)
             found = evidence.gather(self.plan, self.rulebook, ledger, period, moment(as_of))
-            return write_beside_if_open(self.report_file(period), render(found))
+            path = write_beside_if_open(self.report_file(period), render(found))
+        _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
+        return path
 
     def standing(self, period: str | Period, *, as_of: When) -> Standing:
         """Where a period stands at a moment. Changes nothing."""
@@ -337,6 +343,7 @@ class Workspace:
             return _filed_report(file, desk)
         conclusion = desk.conclude(self.originals / file.sha256, desk.ledger.twins(file))
         desk.ledger.conclude(file, conclusion)
+        _log.info("file %s: %s", file.sha256[:12], conclusion.verdict)  # names may hold numbers
         return _report(file.name, file.sha256, conclusion)
 
     @property

@@ -46,20 +46,3 @@ def put_text(cell: Cell, text: str) -> None:
 def copy_style(source: Cell | MergedCell, target: Cell | MergedCell) -> None:
     """Give a cell another's look and lock, within one workbook."""
     target._style = copy(source._style)  # type: ignore[union-attr]  # the stubs lack it
-
-
-def height_for(texts: list[tuple[str, float]], least: float = 45.0) -> float:
-    """Row height in points that shows every text.
-
-    Args:
-        texts: each text with the width of its column, in characters.
-    """
-    lines = max(
-        sum(max(1, -(-_width(line) // max(1, width - 1))) for line in text.split("\n"))
-        for text, width in texts
-    )
-    return min(409.0, max(least, lines * 13.5 + 6))
-
-
-def _width(text: str) -> float:
-    return sum(2.0 if ord(char) > 0x2E7F or char in "“”‘’—…★" else 1.05 for char in text)

@@ -25,6 +25,7 @@ from bioduty_xl.forms import style
 from bioduty_xl.forms.counter import counter_formula, counter_text, unanswered_rule
 from bioduty_xl.forms.template import PROGRESS_MARK, grid_of, open_template, place_of
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
+from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.package import save
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
@@ -168,7 +169,7 @@ def _fill_table(
             (text, sheet.column_dimensions[get_column_letter(place.columns[name] + 1)].width)
             for name, text in row.items()
         ]
-        sheet.row_dimensions[number].height = style.height_for(texts)
+        sheet.row_dimensions[number].height = height_for(texts, least=45.0)
     sheet.column_dimensions[get_column_letter(key_column)].hidden = True
     _add_validations(sheet, declared, place, len(rows))
     _protect(sheet)

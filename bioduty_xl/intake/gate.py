@@ -21,17 +21,17 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _WORKBOOK_PART = "xl/workbook.xml"
 
 _OTHER_KINDS = {
-    b"%PDF": "PDF 文件",
+    b"%PDF": " PDF 文件",
     b"\x89PNG": "图片",
     b"\xff\xd8\xff": "图片",
     b"GIF8": "图片",
     b"BM": "图片",
-    b"Rar!": "RAR 压缩包",
-    b"7z\xbc\xaf": "7z 压缩包",
+    b"Rar!": " RAR 压缩包",
+    b"7z\xbc\xaf": " 7z 压缩包",
     b"<!DO": "网页",
     b"<htm": "网页",
-    b"<?xm": "XML 文本",
-    b"{\\rt": "RTF 文档",
+    b"<?xm": " XML 文本",
+    b"{\\rt": " RTF 文档",
 }
 
 

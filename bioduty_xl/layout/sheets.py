@@ -225,7 +225,7 @@ MISSING_ITEMS = Sheet(
 MATRIX = Sheet(
     "matrix",
     "任务矩阵",
-    (Column("item", "任务编号", width=6), Column("title", "重点任务", Kind.TEXT, 26)),
+    (Column("item", "任务编号", width=6), Column("title", "重点任务", Kind.TEXT, 36)),
 )
 """The matrix has one more column for each unit, headed by its name."""
 

@@ -16,13 +16,20 @@ from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import Column, Kind, Sheet
-from bioduty_xl.layout.sheets import MATRIX, OVERVIEW, REPORT
+from bioduty_xl.layout.measure import height_for
+from bioduty_xl.layout.sheets import DETAIL, MATRIX, OVERVIEW, REPORT
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
 from bioduty_xl.report.overview import write_overview
 
 CELL_LIMIT = 32767
 """Characters that Excel keeps in a cell."""
+
+_A3, _A4 = 8, 9
+"""Paper sizes, as Excel numbers them."""
+
+_NO_DUTY = "#EDEFEE"
+"""Where a unit does not answer for an item at all."""
 
 _CUT = "…（超出单元格上限，全文见原件）"
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -82,6 +89,7 @@ def render(evidence: Evidence) -> bytes:
         if sheet is not OVERVIEW:
             declared = _with_units(sheet, tables[sheet.key])
             _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
+    _fit_wide(worksheets[DETAIL.key])
     _fit_matrix(worksheets[MATRIX.key])
     book.close()
     return buffer.getvalue()
@@ -119,9 +127,11 @@ class _Formats:
         )
 
     def of(self, column: Column, value: object) -> Format:
-        colour = _STATE_COLOURS.get(value, "") if isinstance(value, str) else ""
-        if column.kind is Kind.TEXT:
-            colour = ""
+        colour = ""
+        if column.kind is not Kind.TEXT and isinstance(value, str):
+            colour = _STATE_COLOURS.get(value, "")
+        elif column.kind is Kind.CHOICE and value is None:
+            colour = _NO_DUTY
         key = (column.kind, colour)
         if key not in self._made:
             left = column.kind is Kind.TEXT
@@ -146,7 +156,8 @@ def _with_units(sheet: Sheet, table: pd.DataFrame) -> Sheet:
     if sheet is not MATRIX:
         return sheet
     units = tuple(
-        Column(str(name), str(name), Kind.WORD, 4.6) for name in table.columns[len(sheet.columns) :]
+        Column(str(name), str(name), Kind.CHOICE, 4.8)
+        for name in table.columns[len(sheet.columns) :]
     )
     return Sheet(sheet.key, sheet.title, (*sheet.columns, *units))
 
@@ -171,12 +182,22 @@ def _write_table(
     for number, row in enumerate(table.itertuples(index=False, name=None), start=1):
         for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
             _write_cell(worksheet, number, index, value, formats.of(column, value))
+        worksheet.set_row(number, _row_height(sheet, row))
     if table.empty:
         note = _NOTHING.get(sheet.key, "本期没有内容")
         worksheet.write_string(1, 0, note, formats.of(sheet.columns[0], note))
     worksheet.freeze_panes(1, 2)
     worksheet.set_row(0, 30)
     _set_up_page(worksheet)
+
+
+def _row_height(sheet: Sheet, row: tuple[object, ...]) -> float:
+    texts = (
+        (value, column.width)
+        for column, value in zip(sheet.columns, row, strict=True)
+        if isinstance(value, str) and column.kind in (Kind.TEXT, Kind.WORD, Kind.CHOICE)
+    )
+    return height_for(texts, least=18.0)
 
 
 def _write_cell(worksheet: Worksheet, row: int, column: int, value: object, look: Format) -> None:
@@ -198,16 +219,21 @@ def _writable(text: str) -> str:
     return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - len(_CUT)] + _CUT
 
 
+def _fit_wide(worksheet: Worksheet) -> None:
+    """On A3, because it has more columns than a reader can make out on A4."""
+    worksheet.set_paper(_A3)
+
+
 def _fit_matrix(worksheet: Worksheet) -> None:
-    """The matrix on one page, unit names read downwards."""
+    """The matrix on one page, each unit's name read downwards."""
+    worksheet.set_paper(_A3)
     worksheet.fit_to_pages(1, 1)
-    worksheet.set_row(0, 150)
-    worksheet.freeze_panes(1, 2)
+    worksheet.set_row(0, 130)
 
 
 def _set_up_page(worksheet: Worksheet) -> None:
     worksheet.set_landscape()
-    worksheet.set_paper(9)
+    worksheet.set_paper(_A4)
     worksheet.fit_to_pages(1, 0)
     worksheet.repeat_rows(0)
     worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.7)

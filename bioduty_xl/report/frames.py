@@ -203,14 +203,16 @@ def missing_items(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
 
 
 def matrix(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
-    """Items × units: the state of each, empty where there is none."""
+    """Items × units: the state of each; empty where an optional one was left blank, None where the
+    unit does not answer for the item.
+    """
     table = every.pivot_table(
         index="item", columns="code", values="state", aggfunc="first", sort=False
     )
     items = [item.key for item in evidence.plan.items]
     units = [unit.code for unit in evidence.plan.units]
     table = table.reindex(index=items, columns=units)
-    table = table.astype(object).where(table.notna(), "")
+    table = table.astype(object).where(table.notna(), None)
     table.columns = pd.Index([unit.name for unit in evidence.plan.units])
     table.insert(0, "title", [item.title for item in evidence.plan.items])
     return table.reset_index(names="item")

@@ -1,0 +1,32 @@
+"""How tall a row must be for its texts: suites do not fit wrapped rows when they open a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+LINE = 13.5
+"""Height of a line of 10-point text, in points."""
+
+TALLEST = 409.0
+"""The tallest row that Excel has, in points."""
+
+
+def height_for(texts: Iterable[tuple[str, float]], least: float) -> float:
+    """Row height in points that shows every text.
+
+    Args:
+        texts: each text with the width of its column, in characters.
+        least: the smallest height to give.
+    """
+    lines = max((_lines(text, width) for text, width in texts), default=1)
+    return min(TALLEST, max(least, lines * LINE + 6))
+
+
+def _lines(text: str, width: float) -> int:
+    return sum(max(1, math.ceil(_width(line) / max(1, width - 1))) for line in text.split("\n"))
+
+
+def _width(text: str) -> float:
+    """Width in characters: Chinese letters and punctuation take two."""
+    return sum(2.0 if ord(char) > 0x2E7F or char in "“”‘’—…★" else 1.05 for char in text)
