@@ -66,9 +66,11 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         return answer
 
     def _running(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
+        if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-m", _CHILD],
+                [sys.executable, "-P", "-m", _CHILD],  # -P: nothing from the current folder
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

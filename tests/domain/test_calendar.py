@@ -1,0 +1,97 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from bioduty_xl.domain.calendar import (
+    CHINA,
+    Calendar,
+    Roll,
+    SpecialPeriod,
+    days_after,
+    is_announced,
+    is_working_day,
+    moment,
+    working_days_after,
+)
+from bioduty_xl.domain.period import Period
+
+Q1, Q2 = Period(2024, 1), Period(2024, 2)
+FIRST = Calendar(special={Q1: SpecialPeriod(date(2024, 4, 25), date(2023, 3, 3))})
+
+
+def test_returns_are_due_on_the_25th_of_the_last_month():
+    assert FIRST.due(Q2) == date(2024, 6, 25)
+    assert FIRST.due(Period(2024, 4)) == date(2024, 12, 25)
+
+
+def test_the_first_return_has_its_own_date_and_reach():
+    assert FIRST.due(Q1) == date(2024, 4, 25)
+    assert FIRST.covers(Q1) == (date(2023, 3, 3), date(2024, 4, 25))
+    assert FIRST.covers(Q2) == (date(2024, 4, 1), date(2024, 6, 25))
+
+
+@pytest.mark.parametrize(
+    ("roll", "due"),
+    [
+        (Roll.NONE, date(2024, 8, 25)),
+        (Roll.NEXT, date(2024, 8, 26)),
+        (Roll.PREVIOUS, date(2024, 8, 23)),
+    ],
+)
+def test_a_due_date_on_a_sunday_rolls_as_set(roll, due):
+    august = Calendar(roll=roll)
+    assert august._rolled(date(2024, 8, 25)) == due
+
+
+def test_an_extension_moves_one_unit_alone():
+    calendar = Calendar(extensions={("U01", Q2): date(2024, 7, 5)})
+    assert calendar.due(Q2, "U01") == date(2024, 7, 5)
+    assert calendar.due(Q2, "U02") == calendar.due(Q2) == date(2024, 6, 25)
+
+
+@pytest.mark.parametrize(
+    ("day", "period"),
+    [
+        ("2024-03-01", Q1),
+        ("2024-04-25", Q1),
+        ("2024-05-09", Q1),
+        ("2024-05-10", Q2),
+        ("2024-06-25", Q2),
+        ("2024-07-09", Q2),
+        ("2024-07-10", Period(2024, 3)),
+        ("2020-01-01", Q1),
+    ],
+)
+def test_the_current_period_is_the_one_due_next_or_due_within_fourteen_days_past(day, period):
+    assert FIRST.current(moment(day)) == period
+
+
+def test_the_due_day_itself_is_not_overdue():
+    due = date(2024, 6, 25)
+    assert days_after(due, moment("2024-06-25T23:59:59")) == 0
+    assert days_after(due, moment("2024-06-26T00:00:00")) == 1
+
+
+def test_overdue_days_are_counted_by_the_day_in_china():
+    late_in_london = datetime(2024, 6, 25, 17, 0, tzinfo=UTC)
+    assert days_after(date(2024, 6, 25), late_in_london) == 1
+
+
+def test_working_days_skip_rest_days_and_count_make_up_days():
+    # 2024-09-14 was a make-up Saturday, 15 to 17 September the Mid-Autumn holiday.
+    assert working_days_after(date(2024, 9, 13), moment("2024-09-18")) == 2
+    assert is_working_day(date(2024, 9, 14))
+
+
+def test_years_not_announced_fall_back_to_weekends():
+    assert not is_announced(2100)
+    assert is_working_day(date(2100, 1, 4))
+    assert not is_working_day(date(2100, 1, 3))
+
+
+def test_a_date_alone_is_the_end_of_that_day_in_china():
+    assert moment("2024-06-26") == datetime(2024, 6, 26, 23, 59, 59, tzinfo=CHINA)
+    assert moment("2024-06-26T09:00") == datetime(2024, 6, 26, 9, 0, tzinfo=CHINA)
+    assert moment(date(2024, 6, 26)).utcoffset() == timedelta(hours=8)
+    with pytest.raises(ValueError):
+        moment("yesterday")

@@ -1,0 +1,160 @@
+"""The consolidated workbook: what every sheet says, that it is one table, that bytes repeat."""
+
+import zipfile
+
+import pytest
+from books import FILLED, fill, records
+from openpyxl import load_workbook
+
+from bioduty_xl.layout.sheets import REPORT
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "http://example.com", '=HYPERLINK("http://x")']
+
+
+@pytest.fixture
+def some(q2, form):
+    """市林业局 answered in full, 市水利局 with placeholders, 市气象局 with text like formulas."""
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    fill(form("市水利局"), q2.inbox / "b.xlsx", answers={**FILLED, "progress": "同上"})
+    fill(
+        form("东区人民政府"),
+        q2.inbox / "c.xlsx",
+        answers={
+            f"T{n:02d}": {**FILLED, "progress": text} for n, text in enumerate(FORMULAS, start=1)
+        },
+    )
+    (q2.inbox / "总结.pdf").write_bytes(b"%PDF")
+    q2.collect(as_of="2024-06-20")
+    return q2
+
+
+def test_the_sheets_are_those_of_the_design_in_order(some):
+    book = load_workbook(some.consolidate("2024Q2", as_of="2024-06-26"))
+    assert book.sheetnames == [
+        *("总览", "报送台账", "逾期清单", "缺项清单", "任务矩阵", "汇总明细"),
+        *("问题清单", "联系人名单", "校验意见", "收件台账", "口径说明"),
+    ]
+
+
+def test_every_data_sheet_is_one_real_table_from_a1(some):
+    book = load_workbook(some.consolidate("2024Q2", as_of="2024-06-26"))
+    for declared in REPORT[1:]:
+        sheet = book[declared.title]
+        (table,) = sheet.tables.values()
+        assert table.ref == sheet.dimensions
+        assert table.ref.startswith("A1:")
+        assert not sheet.merged_cells.ranges
+        headings = [cell.value for cell in sheet[1]]
+        assert headings[: len(declared.columns)] == [c.heading for c in declared.columns]
+        assert len(set(headings)) == len(headings)
+
+
+def test_text_like_formulas_and_links_stays_text(some):
+    path = some.consolidate("2024Q2", as_of="2024-06-26")
+    rows = [row for row in records(path, "汇总明细") if row["单位代码"] == "C01"]
+    assert [row["工作开展情况"] for row in rows] == FORMULAS
+    with zipfile.ZipFile(path) as package:
+        sheets = [name for name in package.namelist() if name.startswith("xl/worksheets/sheet")]
+        assert all(b"<f>" not in package.read(name) for name in sheets)
+        links = b"".join(
+            package.read(n) for n in package.namelist() if n.startswith("xl/worksheets/_rels")
+        )
+    assert b"example.com" not in links
+
+
+def test_the_same_inputs_and_moment_give_the_same_bytes(some):
+    first = some.consolidate("2024Q2", as_of="2024-06-26").read_bytes()
+    again = some.consolidate("2024Q2", as_of="2024-06-27").read_bytes()
+    assert again != first
+    assert some.consolidate("2024Q2", as_of="2024-06-26").read_bytes() == first
+
+
+def test_a_file_received_after_the_moment_is_not_in_the_book(some, form):
+    before = some.consolidate("2024Q2", as_of="2024-06-22").read_bytes()
+    fill(form("市财政局"), some.inbox / "d.xlsx")
+    some.collect(as_of="2024-06-24")
+    assert some.consolidate("2024Q2", as_of="2024-06-22").read_bytes() == before
+
+
+def test_answers_name_their_file_sheet_and_cell(some):
+    path = some.consolidate("2024Q2", as_of="2024-06-26")
+    for row in records(path, "汇总明细"):
+        source = load_workbook(some.inbox / "已收" / "2024Q2" / row["来源文件"])
+        assert source[row["来源工作表"]][row["来源单元格"]].value == row["工作开展情况"]
+
+
+def test_overdue_missing_and_problems_are_listed(some):
+    path = some.consolidate("2024Q2", as_of="2024-06-26")
+    overdue = records(path, "逾期清单")
+    assert len(overdue) == 35
+    assert {row["逾期天数"] for row in overdue} == {1}
+    water = [row for row in records(path, "缺项清单") if row["报送单位"] == "市水利局"]
+    assert {row["状态"] for row in water} == {"返回未填"}
+    assert all("同上" in row["原因"] for row in water)
+    assert records(path, "问题清单")[0]["任务编号"] == "各单位没有反映问题"
+
+
+def test_the_matrix_shows_each_state_and_nothing_where_there_is_no_duty(some):
+    path = some.consolidate("2024Q2", as_of="2024-06-26")
+    first = records(path, "任务矩阵")[0]
+    assert first["市林业局"] == "已填"
+    assert first["市生态环境局"] == "未返回"
+    assert first["市水利局"] is None
+
+
+def test_every_file_is_in_the_register_with_its_hash(some):
+    path = some.consolidate("2024Q2", as_of="2024-06-26")
+    rows = {row["文件"]: row for row in records(path, "收件台账")}
+    assert {name: row["处理结果"] for name, row in rows.items()} == {
+        "a.xlsx": "已收",
+        "b.xlsx": "已收",
+        "c.xlsx": "已收",
+        "总结.pdf": "待处理",
+    }
+    assert all((some.originals / row["SHA-256"]).exists() for row in rows.values())
+
+
+def test_very_long_text_is_cut_and_said_and_odd_characters_do_not_break_the_book(q2, form):
+    long = "长" * 32767
+    fill(form("市林业局"), q2.inbox / "a.xlsx", answers={"T01": {**FILLED, "progress": long}})
+    q2.collect(as_of="2024-06-20")
+    from bioduty_xl.report.book import _writable
+
+    assert len(_writable(long + "多")) == 32767
+    assert _writable(long + "多").endswith("）")
+    assert _writable("a\ud800b") == "a\ufffdb"
+    (row,) = (
+        row
+        for row in records(q2.consolidate("2024Q2", as_of="2024-06-26"), "汇总明细")
+        if row["任务编号"] == "T01"
+    )
+    assert row["工作开展情况"] == long
+
+
+def test_nan_like_words_are_text_in_the_frame_and_the_book(q2, form):
+    words = {"T01": "NA 级湿地1处", "T02": "None of 3", "T03": "nan"}
+    fill(
+        form("市林业局"),
+        q2.inbox / "a.xlsx",
+        answers={item: {**FILLED, "features": text} for item, text in words.items()},
+    )
+    q2.collect(as_of="2024-06-20")
+    frame = q2.entries("2024Q2").query("code == 'U02'").set_index("item")
+    assert frame["features"].loc[list(words)].tolist() == list(words.values())
+
+
+def test_a_book_open_elsewhere_is_written_beside(q2, monkeypatch):
+    from bioduty_xl.layout import atomic
+
+    real = atomic.os.replace
+
+    def refuse(source, target):
+        if str(target).endswith("汇总_2024Q2.xlsx"):
+            raise PermissionError(13, "in use", str(target))
+        real(source, target)
+
+    monkeypatch.setattr(atomic.os, "replace", refuse)
+    monkeypatch.setattr(atomic.time, "sleep", lambda _: None)
+    path = q2.consolidate("2024Q2", as_of="2024-06-26")
+    assert path.name == "汇总_2024Q2_2.xlsx"
+    assert sorted(p.name for p in path.parent.iterdir()) == ["forms", "汇总_2024Q2_2.xlsx"]
