@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bioduty_xl import printing
+from bioduty_xl.config import SETTINGS_FILE
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
 
@@ -48,12 +49,26 @@ class Options:
     verbose: bool
 
     def open(self) -> Workspace:
-        """The workspace to work in, with its log file open."""
-        from bioduty_xl.workspace import Workspace
+        """The workspace to work in, with its log file open.
 
-        workspace = Workspace.open(self.workspace or _nearest_workspace())
+        Raises:
+            ConfigError: there is none, or its settings cannot be used.
+        """
+        workspace = self.find()
+        if workspace is None:
+            raise ConfigError(
+                f"{Path.cwd()} 及其上级文件夹中没有 {SETTINGS_FILE}，"
+                "请用 --workspace 指明，或用 bioduty init 新建"
+            )
         _log_to_file(workspace)
         return workspace
+
+    def find(self) -> Workspace | None:
+        """The workspace given, or the nearest upwards; None where there is neither."""
+        from bioduty_xl.workspace import Workspace
+
+        folder = self.workspace or _nearest_workspace()
+        return Workspace.open(folder) if folder else None
 
     def print(self, text: str, data: object) -> None:
         """The result: text for people, or JSON."""
@@ -278,7 +293,8 @@ def schedule(options: Options) -> None:
         with printing.progress(quiet=True) as progress:
             _run_once(now.open(), now, progress)
 
-    keep_schedule(workspace, work)
+    with suppress(KeyboardInterrupt):  # how it is meant to be stopped
+        keep_schedule(workspace, work)
 
 
 @_command(cli)
@@ -302,26 +318,15 @@ def _run_once(workspace: Workspace, options: Options, progress: Any) -> int:
     return ATTENTION if done.needs_attention else 0
 
 
-def _nearest_workspace() -> Path:
-    from bioduty_xl.config import SETTINGS_FILE
-
+def _nearest_workspace() -> Path | None:
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / SETTINGS_FILE).is_file():
-            return folder
-    raise ConfigError(
-        f"{here} 及其上级文件夹中没有 {SETTINGS_FILE}，"
-        "请用 --workspace 指明，或用 bioduty init 新建"
-    )
+    return next((f for f in (here, *here.parents) if (f / SETTINGS_FILE).is_file()), None)
 
 
 def _default_plan_file(options: Options) -> Path:
     """Where an imported plan goes; a plan that stands there already is never replaced unasked."""
-    try:
-        workspace = options.open()
-        target = workspace.path(workspace.settings.paths.plan)
-    except ConfigError:
-        target = Path("plan.xlsx")
+    workspace = options.find()
+    target = workspace.path(workspace.settings.paths.plan) if workspace else Path("plan.xlsx")
     if target.exists():
         raise BiodutyError(f"{target} 已经存在；要替换它，请用 -o {target} 指明")
     return target
@@ -332,12 +337,8 @@ def _plan(options: Options) -> Plan:
     from bioduty_xl.layout.packaged import PLAN, packaged
     from bioduty_xl.plan.book import read_plan
 
-    try:
-        return options.open().plan
-    except ConfigError:
-        if options.workspace is not None:
-            raise
-        return read_plan(packaged(PLAN))
+    workspace = options.find()
+    return workspace.plan if workspace else read_plan(packaged(PLAN))
 
 
 def _period(workspace: Workspace, options: Options, period: str | None) -> str:

@@ -189,3 +189,25 @@ def test_the_demo_plays_two_quarters_in_time_and_the_same_each_time(tmp_path):
 def test_demo_does_not_play_in_a_folder_with_things_in_it(tmp_path):
     (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
     assert "不是空文件夹" in failed("demo", tmp_path, expect=1)
+
+
+def test_the_schedule_runs_at_once_and_ends_quietly_when_interrupted(q2):
+    import os
+    import signal
+
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "bioduty_xl", "schedule", "--workspace", str(q2.root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout.readline()
+        os.kill(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert b"Traceback" not in said
+    assert b"Aborted" not in said
+
+
+def test_broken_settings_are_not_passed_over_for_the_packaged_plan(tmp_path):
+    (tmp_path / "bioduty.toml").write_text("[office\n", encoding="utf-8")
+    assert "写法" in failed("plan", "show", cwd=tmp_path, expect=2)
