@@ -29,7 +29,7 @@ from bioduty_xl.domain.plan import Plan, Unit
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook, Standing
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError, PlanError
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.layout.atomic import write_beside_if_open
@@ -194,12 +194,15 @@ class Workspace:
 
         Raises:
             ConfigError: the period or the unit is unknown.
+            PlanError: the plan is not sound, so forms made from it would be wrong.
             TemplateError: a template lacks something.
             Busy: another run holds the workspace.
         """
         from bioduty_xl.handout import Handout  # brings openpyxl, which other commands need not
 
         period = self.period(period)
+        if problems := self.plan.problems():
+            raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
         units = self.plan.units if unit is None else (self.find_unit(unit),)
         with self._locked(), self._ledger() as ledger:
             handout = Handout(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
 class Role(StrEnum):
@@ -179,11 +179,11 @@ class Plan:
 
     @cached_property
     def _by_spelling(self) -> dict[str, Unit]:
-        return {fold(name): unit for unit in self.units for name in unit.spellings}
+        return {fold(name): unit for unit in self.units for name in (unit.code, *unit.spellings)}
 
     def find_unit(self, text: str) -> Unit | None:
         """The unit with this code, name or alias; widths, case and blanks do not matter."""
-        return self.by_code.get(text.strip().upper()) or self._by_spelling.get(fold(text))
+        return self._by_spelling.get(fold(text))
 
     def part_of(self, item: Item) -> Part:
         """The part that an item stands in."""
@@ -222,12 +222,17 @@ class Plan:
     def _find_problems(self) -> Iterator[str]:
         yield from _repeated("单位代码", [unit.code for unit in self.units])
         yield from _repeated("任务编号", [item.key for item in self.items])
+        yield from _repeated("任务序号", [str(item.no) for item in self.items])
         yield from _repeated("举措编号", [m.key for item in self.items for m in item.measures])
         yield from _repeated("部分序号", [str(part.no) for part in self.parts])
         yield from self._colliding_spellings()
         known = {part.no for part in self.parts}
         for item in self.items:
             yield from self._item_problems(item, known)
+        filled = {item.part for item in self.items}
+        for part in self.parts:
+            if part.no not in filled:
+                yield f"第 {part.no} 部分“{part.title}”没有任务"
         assigned = {code for item in self.items for code, _ in item.assignments}
         for unit in self.units:
             if unit.code not in assigned:
@@ -244,7 +249,8 @@ class Plan:
         for code in dict.fromkeys(codes):
             if code not in self.by_code:
                 yield f"{item.key} 的分工中有未登记的单位“{code}”"
-        yield from (f"{item.key} 分工：{text}" for text in _repeated("单位", codes))
+        names = [self.by_code[code].name if code in self.by_code else code for code in codes]
+        yield from (f"{item.key} 分工：{text}" for text in _repeated("单位", names))
 
     def _colliding_spellings(self) -> Iterator[str]:
         owners: dict[str, Unit] = {}
@@ -266,16 +272,19 @@ def units_named_in(text: str, units: tuple[Unit, ...]) -> tuple[str, ...]:
     The longest spelling wins where one contains another, so that 市委办公室 is not found in a
     longer name. Spellings of fewer than three characters (东区) are too common to count.
     """
-    spellings = sorted(
-        ((name, unit.code) for unit in units for name in unit.spellings if len(name) > 2),
-        key=lambda pair: -len(pair[0]),
-    )
     found: set[str] = set()
-    for name, code in spellings:
+    for name, code in _longest_first(units):
         if name in text:
             found.add(code)
             text = text.replace(name, "\0")
     return tuple(unit.code for unit in units if unit.code in found)
+
+
+@lru_cache(maxsize=8)
+def _longest_first(units: tuple[Unit, ...]) -> tuple[tuple[str, str], ...]:
+    """(spelling, code) of every spelling that counts in a text."""
+    pairs = ((name, unit.code) for unit in units for name in unit.spellings if len(name) > 2)
+    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
 def _repeated(what: str, values: list[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import fold
@@ -153,6 +154,11 @@ class Wording:
         *("none", "na", "null", "nil", "nan"),
     )
 
+    @cached_property
+    def cores(self) -> tuple[str, ...]:
+        """The placeholders as texts are compared with them: letters and digits alone, folded."""
+        return tuple(dict.fromkeys(map(_without_punctuation, self.placeholders)))
+
     def is_blank(self, text: str) -> bool:
         """Nothing but white space."""
         return not text.strip()
@@ -162,7 +168,7 @@ class Wording:
         if self.is_blank(text):
             return False
         core = _without_punctuation(text)
-        return not core or core in {_without_punctuation(word) for word in self.placeholders}
+        return not core or core in self.cores
 
     def is_answer(self, text: str) -> bool:
         """Something was said: neither blank nor a placeholder."""

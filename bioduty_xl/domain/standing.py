@@ -83,17 +83,25 @@ class UnitStanding:
 
     Attributes:
         due: its own due date.
-        days_overdue: calendar days after it: until the return came, or until the as-of moment.
-        working_days_overdue: the working days among them.
+        until: when the return came, or else the as-of moment; days overdue count up to it.
     """
 
     unit: Unit
     state: UnitState
     due: date
-    days_overdue: int
-    working_days_overdue: int
+    until: datetime
     receipt: Receipt | None
     cells: tuple[Cell, ...]
+
+    @property
+    def days_overdue(self) -> int:
+        """Calendar days after the due date."""
+        return 0 if self.state is UnitState.EXEMPT else days_after(self.due, self.until)
+
+    @property
+    def working_days_overdue(self) -> int:
+        """The working days among them; found when asked for, since each day is looked up."""
+        return 0 if self.state is UnitState.EXEMPT else working_days_after(self.due, self.until)
 
     @property
     def required(self) -> tuple[Cell, ...]:
@@ -252,13 +260,11 @@ def _assess_unit(
     due = rulebook.calendar.due(period, unit.code)
     exempt = (unit.code, period) in rulebook.calendar.exemptions
     state = UnitState.EXEMPT if exempt else _unit_state(due, as_of, receipt)
-    until = receipt.first_received if receipt else as_of
     return UnitStanding(
         unit,
         state,
         due,
-        0 if exempt else days_after(due, until),
-        0 if exempt else working_days_after(due, until),
+        receipt.first_received if receipt else as_of,
         receipt,
         tuple(_cell(duty, receipt, exempt, rulebook.wording) for duty in obligations),
     )

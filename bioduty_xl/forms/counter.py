@@ -10,8 +10,13 @@ from collections.abc import Iterable, Mapping
 from bioduty_xl.domain.returns import Progress, Wording
 
 _REQUIRED = "必报"
-_BARE_MARKS = ("/", "\\", "-", "--", "—", "——", "。", ".", "、", "…", "……", "?", "×")
-"""Punctuation that people type where they have nothing to say."""
+_MARKS = ' \n\u3000。.．、,，；…—-－/／\\·*~×?？()（）“”"'
+"""White space and punctuation that do not make a text an answer: `无。` and `N/A` say as little as
+无. Excel nests 64 functions at most, and a formula has 8192 characters at most.
+"""
+
+_END = "|"
+"""Ends what is compared, so that an empty text is one that can be found."""
 
 
 def counter_text(required: int, optional: int, filled: int) -> str:
@@ -43,9 +48,9 @@ def counter_formula(
         return f"${letters[key]}${first}:${letters[key]}${last}"
 
     def answered(key: str) -> str:
-        words = _array((*wording.placeholders, *_BARE_MARKS))
-        text = f"TRIM({cells(key)})"
-        return f"(LEN({text})>0)*ISERROR(MATCH({text},{words},0))"
+        # A text of more than 255 characters cannot be looked up in Excel: an error, so an answer.
+        said_nothing = _array(f"{word}{_END}" for word in ("", *wording.cores))
+        return f'ISERROR(MATCH({_without_marks(cells(key))}&"{_END}",{said_nothing},0))'
 
     nothing = _array((Progress.NO_PROGRESS.value, Progress.NOT_APPLICABLE.value))
     excused = f"ISNUMBER(MATCH(TRIM({cells('status')}),{nothing},0))"
@@ -64,6 +69,16 @@ def unanswered_rule(letters: Mapping[str, str], row: int) -> str:
     return f"AND({required},{blanks}>0)"
 
 
+def _without_marks(text: str) -> str:
+    for mark in _MARKS:
+        literal = _quoted(mark) if mark >= " " else f"CHAR({ord(mark)})"
+        text = f'SUBSTITUTE({text},{literal},"")'
+    return text
+
+
 def _array(words: Iterable[str]) -> str:
-    quoted = ('"' + word.replace('"', '""') + '"' for word in words)
-    return "{" + ",".join(quoted) + "}"
+    return "{" + ",".join(map(_quoted, words)) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

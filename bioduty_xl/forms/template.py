@@ -6,6 +6,8 @@ placeholder, so rows and columns may move and text may be reworded.
 
 from __future__ import annotations
 
+from copy import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
@@ -75,6 +78,8 @@ def open_template(path: Path, sheet: Sheet) -> Workbook:
         raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
     if lacks := find_lacks(book, sheet):
         raise TemplateError(f"模板 {path.name} 缺少必需的内容，请补上后再生成", *lacks)
+    for worksheet in book.worksheets:
+        _ungroup_columns(worksheet)
     return book
 
 
@@ -102,6 +107,26 @@ def place_of(sheet: Sheet, worksheet: Worksheet) -> Location:
 def grid_of(worksheet: Worksheet) -> Grid:
     """A worksheet's cells as text."""
     return [[text_of(value) for value in row] for row in worksheet.iter_rows(values_only=True)]
+
+
+def _ungroup_columns(sheet: Worksheet) -> None:
+    """Give each column of the table, and the one after it, a width entry of its own.
+
+    Excel and LibreOffice write neighbours that look alike as one entry. openpyxl keeps it under the
+    first one's letter, and asking for another's width would add an entry that overlaps it, which
+    Excel takes for damage.
+    """
+    used = sheet.max_column + 1
+    for group in list(sheet.column_dimensions.values()):
+        first, last = group.min or 0, group.max or 0
+        starts = [*range(first, min(last, used) + 1), *range(max(first, used + 1), last + 1)[:1]]
+        for start, end in pairwise([*starts, last + 1]) if last > first else ():
+            letter = get_column_letter(start)
+            single = ColumnDimension(
+                sheet, letter, group.width, hidden=group.hidden, min=start, max=end - 1
+            )
+            single._style = copy(group._style)  # type: ignore[attr-defined]  # the stubs lack it
+            sheet.column_dimensions[letter] = single
 
 
 def _build_return() -> Workbook:

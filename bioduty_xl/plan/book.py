@@ -6,12 +6,13 @@ not stored: they follow from its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Role, Unit, UnitKind
+from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Role, Unit, UnitKind, fold
 from bioduty_xl.errors import PlanError
 from bioduty_xl.layout.columns import Kind, Sheet
 from bioduty_xl.layout.sheets import (
@@ -25,6 +26,7 @@ from bioduty_xl.layout.table import locate, rows_below, text_of
 
 _KIND_WORDS = dict(zip(UnitKind, PLAN_UNITS["kind"].choices, strict=True))
 _SEPARATOR = "、"
+_UNTITLED = "责任分工方案"
 
 _Rows = list[tuple[int, dict[str, str]]]
 
@@ -33,46 +35,23 @@ def read_plan(path: Path) -> Plan:
     """Read a plan workbook.
 
     Raises:
-        PlanError: the file, a sheet or a column is missing, or a row says something impossible;
-            each place is named.
+        PlanError: the file, a sheet or a column is missing, or a row lacks something or says
+            something impossible; each place is named.
     """
     tables = _read_tables(path)
-    errors: list[str] = []
+    errors = [text for sheet in PLAN_BOOK for text in _blanks(sheet, tables[sheet.key])]
+    _demand_none(errors, path)
     units = tuple(_unit(row, errors, at) for at, row in tables["plan_units"])
-    spelled = {name: unit.code for unit in units for name in (unit.code, *unit.spellings)}
-    roles = _assignments(tables["plan_assignments"], spelled, errors)
+    roles = _assignments(tables["plan_assignments"], units, errors)
     measures = _measures(tables["plan_measures"])
-    parts: dict[int, Part] = {}
-    items = []
-    for at, row in tables["plan_items"]:
-        where = f"“{PLAN_ITEMS.title}”第 {at + 1} 行"
-        part, no = _whole(row["part"], where, errors), _whole(row["no"], where, errors)
-        parts.setdefault(part, Part(part, row["part_title"].strip()))
-        key = row["key"].strip()
-        items.append(
-            Item(
-                key,
-                no,
-                part,
-                row["title"].strip(),
-                row["description"],
-                lead=tuple(roles.get((key, Role.LEAD), ())),
-                responsible=tuple(roles.get((key, Role.RESPONSIBLE), ())),
-                counties=tuple(roles.get((key, Role.COUNTY), ())),
-                measures=tuple(measures.pop(key, ())),
-            )
-        )
+    parts = _parts(tables["plan_items"], errors)
+    items = tuple(_item(at, row, roles, measures, errors) for at, row in tables["plan_items"])
     known = {item.key for item in items}
-    errors += [f"“{PLAN_MEASURES.title}”中的任务编号“{key}”不在任务表中" for key in measures]
-    errors += [
-        f"“{PLAN_ASSIGNMENTS.title}”中的任务编号“{key}”不在任务表中"
-        for key in dict.fromkeys(key for key, _ in roles)
-        if key not in known
-    ]
-    if errors:
-        raise PlanError(f"责任分工方案工作簿 {path.name} 有误", *errors)
-    title = _title(path)
-    return Plan(title, tuple(parts.values()), units, tuple(items)).with_named_units()
+    for sheet, keys in (PLAN_MEASURES, measures), (PLAN_ASSIGNMENTS, (key for key, _ in roles)):
+        strays = (key for key in dict.fromkeys(keys) if key not in known)
+        errors += [f"“{sheet.title}”中的任务编号“{key}”不在任务表中" for key in strays]
+    _demand_none(errors, path)
+    return Plan(_title(path), parts, units, items).with_named_units()
 
 
 def write_plan(plan: Plan, path: Path) -> None:
@@ -142,7 +121,7 @@ def _read_tables(path: Path) -> dict[str, _Rows]:
     if not path.is_file():
         raise PlanError(f"没有责任分工方案工作簿：{path}")
     try:
-        book = CalamineWorkbook.from_filelike(path.open("rb"))
+        book = CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
         names = {name.strip(): name for name in book.sheet_names}
         return {sheet.key: _read_table(book, names, sheet, path) for sheet in PLAN_BOOK}
     except CalamineError as error:
@@ -168,12 +147,26 @@ def _title(path: Path) -> str:
 
     from defusedxml import ElementTree
 
+    if not zipfile.is_zipfile(path):
+        return _UNTITLED
     with zipfile.ZipFile(path) as package:
         if "docProps/core.xml" not in package.namelist():
-            return "责任分工方案"
+            return _UNTITLED
         core = ElementTree.fromstring(package.read("docProps/core.xml"))
     title = core.findtext("{http://purl.org/dc/elements/1.1/}title")
-    return title or "责任分工方案"
+    return title or _UNTITLED
+
+
+def _blanks(sheet: Sheet, rows: _Rows) -> Iterator[str]:
+    for at, row in rows:
+        for column in sheet.columns:
+            if column.key != "aliases" and not row[column.key].strip():
+                yield f"“{sheet.title}”第 {at + 1} 行：“{column.heading}”是空的"
+
+
+def _demand_none(errors: list[str], path: Path) -> None:
+    if errors:
+        raise PlanError(f"责任分工方案工作簿 {path.name} 有误", *errors)
 
 
 def _unit(row: dict[str, str], errors: list[str], at: int) -> Unit:
@@ -199,13 +192,14 @@ def _measures(rows: _Rows) -> dict[str, list[Measure]]:
 
 
 def _assignments(
-    rows: _Rows, codes: dict[str, str], errors: list[str]
+    rows: _Rows, units: Iterable[Unit], errors: list[str]
 ) -> dict[tuple[str, Role], list[str]]:
+    codes = {fold(name): unit.code for unit in units for name in (unit.code, *unit.spellings)}
     words = {role.value: role for role in Role}
     found: dict[tuple[str, Role], list[str]] = {}
     for at, row in rows:
         where = f"“{PLAN_ASSIGNMENTS.title}”第 {at + 1} 行"
-        code, role = codes.get(row["unit"].strip()), words.get(row["role"].strip())
+        code, role = codes.get(fold(row["unit"])), words.get(row["role"].strip())
         if code is None:
             errors.append(f"{where}：“{row['unit']}”不在单位表中")
         elif role is None:
@@ -215,8 +209,43 @@ def _assignments(
     return found
 
 
+def _parts(rows: _Rows, errors: list[str]) -> tuple[Part, ...]:
+    parts: dict[str, Part] = {}
+    for at, row in rows:
+        no, title = row["part"].strip(), row["part_title"].strip()
+        if no not in parts:
+            parts[no] = Part(int(no) if no.isdecimal() else 0, title)
+        elif parts[no].title != title:
+            errors.append(
+                f"“{PLAN_ITEMS.title}”第 {at + 1} 行：部分名称“{title}”"
+                f"与前面的“{parts[no].title}”不一致"
+            )
+    return tuple(parts.values())
+
+
+def _item(
+    at: int,
+    row: dict[str, str],
+    roles: Mapping[tuple[str, Role], list[str]],
+    measures: Mapping[str, list[Measure]],
+    errors: list[str],
+) -> Item:
+    key, where = row["key"].strip(), f"“{PLAN_ITEMS.title}”第 {at + 1} 行"
+    return Item(
+        key,
+        _whole(row["no"], where, errors),
+        _whole(row["part"], where, errors),
+        row["title"].strip(),
+        row["description"],
+        lead=tuple(roles.get((key, Role.LEAD), ())),
+        responsible=tuple(roles.get((key, Role.RESPONSIBLE), ())),
+        counties=tuple(roles.get((key, Role.COUNTY), ())),
+        measures=tuple(measures.get(key, ())),
+    )
+
+
 def _whole(text: str, where: str, errors: list[str]) -> int:
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return int(text)
     errors.append(f"{where}：“{text}”应为整数")
     return 0

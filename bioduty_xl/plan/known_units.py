@@ -57,13 +57,17 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Department as the plan names it first → other ways to write it, without the city's name."""
 
+_CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+
 
 def canonical_name(name: str) -> str:
     """The name under which the plan lists a unit; a name that nobody knows is its own."""
-    for canonical, aliases in ALIASES.items():
-        if name in aliases:
-            return canonical
-    return name
+    return _CANONICAL.get(name, name)
+
+
+def is_known(name: str) -> bool:
+    """Whether the name, or what it is another way to write, is among the offices known here."""
+    return canonical_name(name) in ALIASES or name in COUNTIES
 
 
 def aliases_of(name: str) -> tuple[str, ...]:

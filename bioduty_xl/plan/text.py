@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bioduty_xl.errors import PlanError
 
-if TYPE_CHECKING:
-    from docx.text.paragraph import Paragraph
-
 _DIGITS = "一二三四五六七八九"
-_SENTENCE_ENDS = ("。", "！", "？", "；", "。”", "。）")
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_SENTENCE_ENDS = ("。", "！", "？", "；")
+_CLOSING = "”’）》"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line (txt) or paragraph (docx) that is not blank.
+    """A line (txt), or a paragraph (docx) or a piece of one between line breaks, that is not blank.
 
     Attributes:
-        no: its number in the document, from 1.
+        no: the line's or paragraph's number in the document, from 1.
         text: without white space at the ends.
-        numbered: Word numbers it, so that its number is not in the text.
+        numbered: Word numbers it 1, 2, 3, so that its number is not in the text.
     """
 
     no: int
@@ -50,7 +46,9 @@ def read_lines(path: Path) -> list[Line]:
             if text.strip()
         ]
     if suffix == ".docx":
-        return list(_read_docx(path))
+        from bioduty_xl.plan.word import read_paragraphs
+
+        return [Line(no, text, numbered) for no, text, numbered in read_paragraphs(path)]
     raise PlanError(f"只能导入 txt 或 docx 文件，{path.name} 请先另存为 docx")
 
 
@@ -64,7 +62,7 @@ def number(chinese: str) -> int:
 
 def ends_sentence(text: str) -> bool:
     """Whether a text is complete, so that what follows is something else."""
-    return text.endswith(_SENTENCE_ENDS)
+    return text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS)
 
 
 def join(pieces: Sequence[str]) -> str:
@@ -87,8 +85,8 @@ def mend_characters(text: str) -> tuple[str, tuple[str, ...]]:
         text = text.replace("意見", "意见")
         slips.append("“意見”改为“意见”")
     for kind, half, full in (("括号", "()", "（）"), ("冒号", ":", "：")):
-        places = [n for n, char in enumerate(text) if char in half and _beside_chinese(text, n)]
-        for place in places:
+        places = [match.start() for match in re.finditer(f"[{half}]", text)]
+        for place in [place for place in places if _beside_chinese(text, place)]:
             wide = full[half.index(text[place])]
             context = text[max(0, place - 6) : place + 7]
             slips.append(f"半角{kind}“{text[place]}”改为全角：…{context}…")
@@ -109,41 +107,3 @@ def _decode(path: Path) -> str:
         except UnicodeDecodeError:
             continue
     raise PlanError(f"{path.name} 既不是 UTF-8 也不是 GB18030 编码的文本")
-
-
-def _read_docx(path: Path) -> Iterator[Line]:
-    import docx
-    from docx.opc.exceptions import PackageNotFoundError
-    from docx.text.paragraph import Paragraph
-
-    try:
-        document = docx.Document(str(path))
-    except (PackageNotFoundError, KeyError, ValueError) as error:
-        raise PlanError(f"{path.name} 不是能打开的 Word 文件（docx）") from error
-    paragraphs = (Paragraph(element, document) for element in document.element.body.iter(f"{_W}p"))
-    no = 0
-    for paragraph in paragraphs:
-        for text in _full_text(paragraph).split("\n"):
-            no += 1
-            if text.strip():
-                yield Line(no, text.strip(), _is_numbered(paragraph))
-
-
-def _full_text(paragraph: Paragraph) -> str:
-    """The paragraph's text with tracked insertions, which python-docx leaves out, and without
-    moved-away and deleted text.
-    """
-    pieces = []
-    for element in paragraph._p.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr"):
-        if next(element.iterancestors(f"{_W}p")) is not paragraph._p:
-            continue
-        if next(element.iterancestors(f"{_W}moveFrom", f"{_W}tabs"), None) is not None:
-            continue
-        tag = element.tag.removeprefix(_W)
-        pieces.append({"t": element.text or "", "tab": " "}.get(tag, "\n"))
-    return re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(pieces))
-
-
-def _is_numbered(paragraph: Paragraph) -> bool:
-    properties = paragraph._p.pPr
-    return properties is not None and properties.numPr is not None

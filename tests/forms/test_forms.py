@@ -2,14 +2,16 @@
 
 import re
 import zipfile
+from dataclasses import replace
 
 import pytest
+from bioduty_xl.plan.book import write_plan
 from books import FILLED, columns_of, field_cell, fill, heading_row, rows_by_item
 from openpyxl import load_workbook
 
 from bioduty_xl import Workspace
 from bioduty_xl.domain.plan import Role
-from bioduty_xl.errors import ConfigError, TemplateError
+from bioduty_xl.errors import ConfigError, PlanError, TemplateError
 from bioduty_xl.forms.template import build_templates
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import CONTACTS_FORM, IDENTITY_SHEET, RETURN_FORM
@@ -167,6 +169,13 @@ def test_next_quarters_form_shows_what_was_promised_or_that_nothing_came(q2, for
     assert values == {"未报送"}
 
 
+def test_a_plan_with_an_item_of_nobodys_is_not_handed_out(ws):
+    item = replace(ws.plan.items[0], lead=(), responsible=())
+    write_plan(replace(ws.plan, items=(item, *ws.plan.items[1:])), ws.root / "plan.xlsx")
+    with pytest.raises(PlanError, match="T01"):
+        Workspace.open(ws.root).generate("2024Q2")
+
+
 def test_an_unknown_unit_is_refused_with_the_likely_ones(ws):
     with pytest.raises(ConfigError, match="市林业局"):
         ws.generate("2024Q2", "市林业厅")
@@ -217,8 +226,6 @@ def test_no_form_contains_a_macro_or_a_link(form):
 
 
 def test_a_unit_name_that_windows_refuses_makes_a_safe_file_name(q2):
-    from dataclasses import replace
-
     units = (replace(q2.plan.units[0], name="市/发展:改革*委"), *q2.plan.units[1:])
     plan = replace(q2.plan, units=units)
     workspace = Workspace(q2.root, q2.settings)
