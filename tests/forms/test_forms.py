@@ -5,7 +5,6 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from bioduty_xl.plan.book import write_plan
 from books import FILLED, columns_of, field_cell, fill, heading_row, rows_by_item
 from openpyxl import load_workbook
 
@@ -15,6 +14,7 @@ from bioduty_xl.errors import ConfigError, PlanError, TemplateError
 from bioduty_xl.forms.template import build_templates
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import CONTACTS_FORM, IDENTITY_SHEET, RETURN_FORM
+from bioduty_xl.plan.book import write_plan
 
 HEADINGS = [
     *("序号", "重点任务", "主要举措", "本单位职责", "上期下一步打算", "进展状态"),
