@@ -229,7 +229,7 @@ def _page(sheet: Worksheet, orientation: Literal["portrait", "landscape"]) -> No
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
-    sheet.page_margins.left = sheet.page_margins.right = 0.4
+    sheet.page_margins.left = sheet.page_margins.right = 0.4 if orientation == "landscape" else 0.9
     sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.8
     sheet.page_margins.footer = 0.4
     sheet.print_options.horizontalCentered = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-LINE = 13.5
+LINE = 13.0
 """Height of a line of 10-point text, in points."""
 
 TALLEST = 409.0
@@ -24,7 +24,7 @@ def height_for(texts: Iterable[tuple[str, float]], least: float) -> float:
 
 
 def _lines(text: str, width: float) -> int:
-    return sum(max(1, math.ceil(_width(line) / max(1, width - 1))) for line in text.split("\n"))
+    return sum(max(1, math.ceil(_width(line) / max(1, width))) for line in text.split("\n"))
 
 
 def _width(text: str) -> float:
