@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
+from functools import lru_cache
 
 import chinese_calendar
 
@@ -136,6 +137,7 @@ def is_announced(year: int) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def is_working_day(day: date) -> bool:
     """Whether offices work on a day, make-up Saturdays and Sundays included."""
     try:
