@@ -24,6 +24,7 @@ from bioduty_xl.domain.standing import Standing
 from bioduty_xl.errors import BiodutyError
 from bioduty_xl.forms.style import put_text
 from bioduty_xl.forms.template import grid_of, place_of
+from bioduty_xl.intake.filing import TAKEN_FOLDER
 from bioduty_xl.layout.package import save
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
 from bioduty_xl.layout.table import find_fields
@@ -258,7 +259,7 @@ def _drop_damaged(workspace: Workspace, period: str, unit: Unit) -> None:
 
 def _drop_copy(workspace: Workspace, period: str, unit: Unit) -> None:
     """Somebody sends the same file once more, under another name."""
-    taken = workspace.inbox / "已收" / period
+    taken = workspace.inbox / TAKEN_FOLDER / period
     for path in sorted(taken.glob(f"{unit.name}_{period}*.xlsx"))[:1]:
         (workspace.inbox / f"{path.stem} - 副本.xlsx").write_bytes(path.read_bytes())
 

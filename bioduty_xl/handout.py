@@ -14,7 +14,12 @@ from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
 from bioduty_xl.forms.writer import Order, write_contacts_form, write_return_form
-from bioduty_xl.layout.sheets import NO_PREVIOUS, NO_PREVIOUS_ANSWER, NOT_RETURNED_BEFORE
+from bioduty_xl.layout.sheets import (
+    CONTACTS_FORM,
+    NO_PREVIOUS,
+    NO_PREVIOUS_ANSWER,
+    NOT_RETURNED_BEFORE,
+)
 from bioduty_xl.ledger import Ledger
 
 _FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
@@ -49,7 +54,7 @@ class Handout:
         order = self._order(kind, unit)
         name = unit.name.translate(_FORBIDDEN_IN_NAMES)
         if kind is FormKind.CONTACTS:
-            path = self.folder / "contacts" / f"{name}_{self.period}_联系人名单.xlsx"
+            path = self.folder / "contacts" / f"{name}_{self.period}_{CONTACTS_FORM.title}.xlsx"
             write_contacts_form(order, self.seal, self.template(CONTACTS_TEMPLATE), path)
             return order.stamp, path
         path = self.folder / "forms" / f"{name}_{self.period}.xlsx"

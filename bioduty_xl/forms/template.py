@@ -10,11 +10,13 @@ from copy import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
 from openpyxl.worksheet.properties import PageSetupProperties
@@ -29,6 +31,9 @@ from bioduty_xl.layout.table import Grid, Location, find_fields, locate, text_of
 
 RETURN_TEMPLATE = "quarterly_return.xlsx"
 CONTACTS_TEMPLATE = "annex2_contacts.xlsx"
+
+_UNREADABLE = (BadZipFile, InvalidFileException, OSError, KeyError, TypeError, ValueError)
+"""What openpyxl raises on a file that is no workbook, or a damaged one."""
 
 PROGRESS_MARK = "{填报进度}"
 """Where the live count of what is still to fill goes."""
@@ -74,7 +79,7 @@ def open_template(path: Path, sheet: Sheet) -> Workbook:
     """
     try:
         book = load_workbook(path)
-    except Exception as error:  # openpyxl raises whatever the package's defect leads it into
+    except _UNREADABLE as error:
         raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
     if lacks := find_lacks(book, sheet):
         raise TemplateError(f"模板 {path.name} 缺少必需的内容，请补上后再生成", *lacks)
