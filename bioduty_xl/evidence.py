@@ -8,13 +8,20 @@ from datetime import datetime
 
 from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS, is_announced
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import ALL_GROUNDS, Plan
+from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
 from bioduty_xl.domain.returns import ItemState, Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, UnitState, assess
 from bioduty_xl.domain.verdict import Verdict
 from bioduty_xl.ledger import FileRecord, Ledger
 from bioduty_xl.report.evidence import Evidence
+
+_GROUNDS = {
+    Ground.LEAD: "牵头单位",
+    Ground.SOLE: "没有牵头单位的任务的责任单位",
+    Ground.NAMED: "主要举措点名的单位",
+    Ground.COUNTY: "各县（区）",
+}
 
 
 def take_standing(
@@ -91,6 +98,7 @@ def _definitions(
     exempt = standing.in_state(UnitState.EXEMPT)
     year = standing.due.year
     usual = rulebook.required == ALL_GROUNDS
+    required = "；".join(word for ground, word in _GROUNDS.items() if ground in rulebook.required)
     return {
         "报送期": f"{standing.period.label}（{standing.period}），起算日 {first.isoformat()}",
         "统计时点": f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），"
@@ -107,11 +115,8 @@ def _definitions(
             else "放假安排未公布，按周末估算"
         ),
         "应报事项": f"必报 {len(standing.required)} 项。"
-        + (
-            "必报：牵头单位；没有牵头单位的任务的责任单位；主要举措点名的单位；各县（区）。其余为选报，不计缺项"
-            if usual
-            else "必报口径已在设置中调整：" + "、".join(sorted(rulebook.required))
-        ),
+        + ("" if usual else "必报口径已在设置中调整。")
+        + f"必报：{required}。其余为选报，不计缺项",
         ItemState.NOT_RETURNED.value: "必报事项，该单位的返回表未到",
         ItemState.NOT_FILLED.value: "返回表已到，必报事项为空、只有占位词，"
         "或选了无进展、不涉及而没有原因",

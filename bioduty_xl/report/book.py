@@ -102,8 +102,13 @@ class _Formats:
         self._book = book
         self._made: dict[tuple[Kind, str], Format] = {}
         heading = {
-            "font_name": "黑体", "font_size": 10.5, "bg_color": "#D9E7DF", "border": 1,
-            "align": "center", "valign": "vcenter", "text_wrap": True,
+            "font_name": "黑体",
+            "font_size": 10.5,
+            "bg_color": "#D9E7DF",
+            "border": 1,
+            "align": "center",
+            "valign": "vcenter",
+            "text_wrap": True,
         }
         self.heading = book.add_format(heading)
         self.back = book.add_format({**heading, "font_color": "#1F5F8B", "underline": 1})

@@ -98,6 +98,7 @@ def entries(evidence: Evidence) -> pd.DataFrame:
         .merge(sources, on="code", how="left", validate="many_to_one")
         .sort_values(["no", "unit_order"], kind="stable")
     )
+    merged = merged.astype({"required": bool, "no": int})
     merged["period"] = str(evidence.standing.period)
     merged["file"] = merged["file"].where(merged["file"].notna(), "")
     blank = ["revision", "received"]

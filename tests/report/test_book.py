@@ -6,6 +6,7 @@ import pytest
 from books import FILLED, fill, records
 from openpyxl import load_workbook
 
+from bioduty_xl import Workspace
 from bioduty_xl.layout.sheets import REPORT
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "http://example.com", '=HYPERLINK("http://x")']
@@ -158,3 +159,24 @@ def test_a_book_open_elsewhere_is_written_beside(q2, monkeypatch):
     path = q2.consolidate("2024Q2", as_of="2024-06-26")
     assert path.name == "汇总_2024Q2_2.xlsx"
     assert sorted(p.name for p in path.parent.iterdir()) == ["forms", "汇总_2024Q2_2.xlsx"]
+
+
+def test_entries_can_be_queried_by_required_and_number(some):
+    entries = some.entries("2024Q2")
+    assert len(entries) == 289
+    assert len(entries.query("required")) == 224
+    assert set(entries.query("no == 1")["item"]) == {"T01"}
+
+
+def test_a_changed_rule_of_what_is_required_is_explained(some):
+    settings = some.root / "bioduty.toml"
+    text = settings.read_text(encoding="utf-8")
+    whole = 'required = ["lead", "sole", "named", "county"]'
+    assert whole in text
+    settings.write_text(text.replace(whole, 'required = ["lead", "county"]'), encoding="utf-8")
+    book = Workspace.open(some.root).consolidate("2024Q2", as_of="2024-06-26")
+    said = {row["事项"]: row["说明"] for row in records(book, "口径说明")}
+    assert said["应报事项"].startswith(
+        "必报 151 项。必报口径已在设置中调整。必报：牵头单位；各县（区）"
+    )
+    assert len(records(book, "任务矩阵")) == 23
