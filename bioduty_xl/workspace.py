@@ -247,8 +247,8 @@ class Workspace:
         latest = moment(as_of) if as_of is not None else ALL_TIME
         with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
             desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
-            found = filing.scan(self.inbox)
             reports = [self._conclude(desk, file) for file in ledger.pending()]
+            found = filing.scan(self.inbox)
             settled, growing = filing.wait_until_settled(
                 found.arrivals, self.settings.intake.settle_seconds
             )
@@ -260,7 +260,8 @@ class Workspace:
             FileReport(name, "", Verdict.IGNORED, reason="程序留下的临时文件，不是返回表")
             for name in found.ignored
         ]
-        return Collected(tuple(reports))
+        # A file that a stopped run left half done is met twice: in the ledger and in the inbox.
+        return Collected(tuple({(r.file, r.sha256): r for r in reports}.values()))
 
     def inspect(self, file: str | Path) -> FileReport:
         """Say what `collect` would make of a file. Changes nothing.
