@@ -42,10 +42,13 @@ class Desk:
 
         Args:
             original: its bytes.
-            twins: files with the same bytes that came before.
+            twins: files with the same bytes that came before. Only one that was accepted makes
+                this one a duplicate: what was held or rejected is read again, because the plan or
+                the program may have been mended since.
         """
-        if twins:
-            return self._repeat(twins[0])
+        accepted = [twin for twin in twins if twin.verdict == Verdict.ACCEPTED]
+        if accepted:
+            return self._repeat(accepted[0])
         try:
             returned = self._read(original)
         except ReturnError as error:

@@ -45,10 +45,8 @@ def gather(
     revisions = ledger.revisions(FormKind.RETURN, period, as_of)
     newest = {unit: files[-1] for unit, files in revisions.items()}
     contacts = ledger.contact_forms(as_of)
-    judged = [
-        *newest.values(),
-        *(file for file in contacts.values() if file.period == period),
-    ]
+    forms = ledger.revisions(FormKind.CONTACTS, period, as_of)
+    judged = [*newest.values(), *(files[-1] for files in forms.values())]
     files = files_of(ledger, rulebook, period, as_of)
     return Evidence(
         plan,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -125,12 +125,20 @@ class Ledger:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        try:
+        self._path = path
+        with _told(path):
             self._db = _open(path, read_only)
-            if not read_only or not path.exists():
+        try:
+            with _told(path):
+                self._db.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
+                self._db.execute("PRAGMA synchronous = EXTRA")
+                self._db.execute("PRAGMA foreign_keys = ON")
                 self._migrate(path)
-        except sqlite3.Error as error:
-            raise LedgerError(f"台账 {path} 打不开：{error}") from error
+                if read_only:
+                    self._db.execute("PRAGMA query_only = ON")
+        except BaseException:
+            self._db.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -147,19 +155,25 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with _told(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _told(self._path):
+            return self._db.execute(statement, tuple(values)).fetchall()
 
     def record_forms(self, forms: Sequence[tuple[Stamp, str]], issued: datetime | None) -> None:
         """Put on record that forms were handed out; a form made again keeps its first date.
 
         Args:
-            forms: each stamp with the file's path below the workspace.
+            forms: each stamp with the file's path below the outbox.
             issued: when; None where the caller does not say.
         """
         with self._transaction() as db:
@@ -176,7 +190,7 @@ class Ledger:
 
     def units_with_form(self, kind: FormKind, period: Period) -> frozenset[str]:
         """Codes of the units to whom a period's form was handed out."""
-        rows = self._db.execute(
+        rows = self._query(
             "SELECT unit FROM forms WHERE kind = ? AND period = ?", (kind.value, str(period))
         )
         return frozenset(unit for (unit,) in rows)
@@ -232,7 +246,7 @@ class Ledger:
 
     def count(self) -> int:
         """How many files are on record."""
-        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+        return int(self._query("SELECT count(*) FROM files")[0][0])
 
     def with_hash(self, sha256: str) -> list[FileRecord]:
         """Files with these bytes, in order of receipt."""
@@ -241,7 +255,7 @@ class Ledger:
     @property
     def is_blank(self) -> bool:
         """Whether no form was ever handed out."""
-        return self._db.execute("SELECT 1 FROM forms LIMIT 1").fetchone() is None
+        return not self._query("SELECT 1 FROM forms LIMIT 1")
 
     def files(self, until: datetime) -> list[FileRecord]:
         """Every file received up to a moment, in order of receipt."""
@@ -268,7 +282,7 @@ class Ledger:
 
     def entries(self, file: FileRecord) -> tuple[Entry, ...]:
         """The answers read from an accepted return form."""
-        rows = self._db.execute(
+        rows = self._query(
             "SELECT item, answers, sheet, cells FROM entries WHERE file = ? ORDER BY item",
             (file.id,),
         )
@@ -279,9 +293,7 @@ class Ledger:
 
     def findings(self, file: FileRecord) -> tuple[Finding, ...]:
         """The findings of a file."""
-        rows = self._db.execute(
-            "SELECT finding FROM findings WHERE file = ? ORDER BY row", (file.id,)
-        )
+        rows = self._query("SELECT finding FROM findings WHERE file = ? ORDER BY row", (file.id,))
         return tuple(_finding(json.loads(text)) for (text,) in rows)
 
     def contact_forms(self, until: datetime | None = None) -> dict[str, FileRecord]:
@@ -296,31 +308,35 @@ class Ledger:
 
     def contacts_in(self, file: FileRecord) -> tuple[Contact, ...]:
         """The contacts read from an accepted contact form."""
-        rows = self._db.execute(
-            "SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,)
-        )
+        rows = self._query("SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,))
         return tuple(Contact(**json.loads(text)) for (text,) in rows)
 
     def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:
-        rows = self._db.execute(
+        rows = self._query(
             f"SELECT {_FILE_COLUMNS} FROM files"  # noqa: S608  # our own words alone
             f" WHERE {where} ORDER BY received, id",
-            tuple(values),
+            values,
         )
         return [_file_record(row) for row in rows]
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What SQLite complains of, as a sentence for the operator."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(f"台账 {path} 不能使用：{error}") from error
+
+
 def _open(path: Path, read_only: bool) -> sqlite3.Connection:
+    """A connection. One that will only read may still roll back what a killed run left behind,
+    which SQLite refuses to a connection opened as read-only.
+    """
     if read_only and not path.exists():
         return sqlite3.connect(":memory:", isolation_level=None)
-    if read_only:
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, isolation_level=None, timeout=30)
-    with closing(db.execute("PRAGMA journal_mode = TRUNCATE")):
-        db.execute("PRAGMA synchronous = EXTRA")
-        db.execute("PRAGMA foreign_keys = ON")
-    return db
+    return sqlite3.connect(path, isolation_level=None, timeout=30)
 
 
 def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:

@@ -7,7 +7,7 @@ moment to work at is an argument, and progress is reported to a callback.
 from __future__ import annotations
 
 import logging
-import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError, PlanError
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
-from bioduty_xl.layout.atomic import write_beside_if_open
+from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.ledger import Conclusion, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
@@ -220,7 +220,8 @@ class Workspace:
                 for one in units:
                     progress(one.name, len(forms), len(units) * len(handout.kinds))
                     forms.append(handout.write(kind, one))
-            names = [(stamp, path.relative_to(self.root).as_posix()) for stamp, path in forms]
+            outbox = self.path(self.settings.paths.outbox)
+            names = [(stamp, path.relative_to(outbox).as_posix()) for stamp, path in forms]
             ledger.record_forms(names, moment(as_of) if as_of is not None else None)
         _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
@@ -276,7 +277,7 @@ class Workspace:
             )
         sha256 = filing.hash_of(path)
         with self._ledger(read_only=True) as ledger, self._sandbox() as sandbox:
-            desk = Desk(self.settings, self.plan, self._known_seal(), ledger, sandbox)
+            desk = Desk(self.settings, self.plan, self._known_seal(ledger), ledger, sandbox)
             conclusion = desk.conclude(path, ledger.with_hash(sha256))
         return _report(str(file), sha256, conclusion)
 
@@ -329,7 +330,7 @@ class Workspace:
         """One arrival, in the only safe order: keep, record, read, conclude, tidy."""
         try:
             sha256 = filing.store(arrival.path, self.originals)
-        except (FileNotFoundError, PermissionError):  # taken away, or open in another program
+        except filing.Unavailable:
             return _deferred(arrival.name)
         file = desk.ledger.receive(
             sha256, arrival.name, arrival.size, arrival.changed_ns, arrival.received(latest)
@@ -380,23 +381,21 @@ class Workspace:
         Raises:
             LedgerError: forms are out, but their key is gone.
         """
-        if not self._key_file.exists():
-            if not ledger.is_blank:
-                raise LedgerError(
-                    f"签名密钥 {self._key_file} 不见了，请从备份恢复，否则已下发的表无法识别"
-                )
-            handle = os.open(self._key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(32))
-                file.flush()
-                os.fsync(file.fileno())
-        return self._known_seal()
+        if not self._key_file.exists() and ledger.is_blank:
+            write_whole(self._key_file, secrets.token_hex(32).encode("ascii"), mode=0o600)
+        return self._known_seal(ledger)
 
-    def _known_seal(self) -> Seal:
+    def _known_seal(self, ledger: Ledger) -> Seal:
         """The seal, or where no key was made yet one that nothing was sealed with."""
-        if not self._key_file.exists():
+        if self._key_file.exists():
+            text = self._key_file.read_text(encoding="ascii", errors="replace").strip()
+            if re.fullmatch("[0-9a-f]{64}", text):
+                return Seal(bytes.fromhex(text))
+        elif ledger.is_blank:
             return Seal(secrets.token_bytes(32))
-        return Seal(bytes.fromhex(self._key_file.read_text(encoding="ascii").strip()))
+        raise LedgerError(
+            f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
+        )
 
 
 def _report(name: str, sha256: str, conclusion: Conclusion) -> FileReport:

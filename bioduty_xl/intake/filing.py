@@ -7,6 +7,7 @@ ledger knows of it, and the inbox is touched last. Nothing is ever deleted.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import sys
@@ -29,6 +30,10 @@ _LEFTOVERS = re.compile(
     r"~\$.*|\.~.*|~WPS.*\.tmp|.*\.tmp|\..*|thumbs\.db|desktop\.ini", re.IGNORECASE
 )
 _CHUNK = 1 << 20
+_STEM_BYTES = 200
+"""Of a name to which a number is added; file systems take 255 bytes in all."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,17 @@ def hash_of(path: Path) -> str:
 
 
 def store(path: Path, originals: Path) -> str:
-    """Copy a file into the store under its SHA-256, durably; returns the hash."""
+    """Copy a file into the store under its SHA-256, durably; returns the hash.
+
+    Raises:
+        Unavailable: the file cannot be read just now.
+        OSError: the store cannot be written.
+    """
     originals.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     partial = originals / f".incoming-{os.getpid()}"
-    with path.open("rb") as source, partial.open("wb") as target:
-        while chunk := source.read(_CHUNK):
+    with partial.open("wb") as target:
+        for chunk in _chunks(path):
             digest.update(chunk)
             target.write(chunk)
         target.flush()
@@ -124,6 +134,20 @@ def store(path: Path, originals: Path) -> str:
     os.replace(partial, originals / name)
     _sync_folder(originals)
     return name
+
+
+class Unavailable(Exception):
+    """An arrival cannot be read just now: taken away, or open in another program."""
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes; what goes wrong on the side of the inbox is told apart from the store's."""
+    try:
+        with path.open("rb") as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise Unavailable(error.strerror) from error
 
 
 def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
@@ -135,11 +159,11 @@ def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
     try:
         if hash_of(arrival.path) != sha256:
             return
-        target = _free_name(inbox / folder / Path(arrival.name).name)
+        target = _free_name(inbox / folder / arrival.path.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(arrival.path, target)
-    except (FileNotFoundError, PermissionError):
-        return
+    except OSError as error:
+        _log.warning("%s stays in the inbox: %s", sha256[:12], error.strerror)
 
 
 def _walk(inbox: Path) -> Iterator[Path]:
@@ -153,14 +177,15 @@ def _walk(inbox: Path) -> Iterator[Path]:
 def _look(path: Path, name: str) -> list[Arrival]:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return []
     if not path.is_file():
         return []
     came = status.st_ctime_ns
     if sys.platform == "win32":
         came = getattr(status, "st_birthtime_ns", came)
-    return [Arrival(path, name, status.st_size, came, status.st_mtime_ns)]
+    shown = os.fsencode(name).decode("utf-8", "backslashreplace")  # names saved as GBK, say
+    return [Arrival(path, shown, status.st_size, came, status.st_mtime_ns)]
 
 
 def _free_name(path: Path) -> Path:
@@ -168,7 +193,8 @@ def _free_name(path: Path) -> Path:
     free = path
     while free.exists():
         number += 1
-        free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        stem = os.fsdecode(os.fsencode(path.stem)[:_STEM_BYTES])
+        free = path.with_name(f"{stem}_{number}{path.suffix}")
     return free
 
 

@@ -54,10 +54,10 @@ class FormSheet:
 
     @property
     def token(self) -> str:
-        """The token above the key column, or the sheet-level name's; empty: neither is there."""
-        if self.mark_column is not None:
-            return self.raw.grid[self.place.row][self.mark_column].strip()
-        return self.raw.names.get(SHEET_NAME, "")
+        """The token above the key column; empty where that is gone."""
+        if self.mark_column is None:
+            return ""
+        return self.raw.grid[self.place.row][self.mark_column].strip()
 
     def field(self, key: str) -> str:
         """The text of a labelled field above the table; empty where it is gone."""
@@ -92,6 +92,7 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
     """
     sheet = _form_sheet(book)
     tokens = _workbook_tokens(book)
+    named = sheet.raw.names.get(SHEET_NAME) if sheet else None
     if sheet is None:
         if tokens:
             raise LayoutMismatch("文件是下发的报送表，但表格的标题行已被删改，" + _ASK)
@@ -99,7 +100,7 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
     if sheet.mark_column is None:
         raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens)))
     stamp = _read(seal, sheet.token)
-    if any(_read(seal, token) != stamp for token in tokens):
+    if any(_read(seal, token) != stamp for token in (*tokens, named or sheet.token)):
         raise WrongUnit(
             "表内标识与文件标识不一致，可能把一个单位的表贴进了另一个单位的文件，" + _ASK
         )
@@ -167,9 +168,9 @@ def _check_typed(sheet: FormSheet, stamp: Stamp, unit: Unit, seal: Seal, plan: P
     code = sheet.field("code")
     if code and code != seal.visible_code(stamp):
         raise WrongUnit(f"校验码 {code} 与表内标识不符，" + _ASK)
-    typed = _typed_unit(sheet, stamp, plan)
-    if typed is not None and typed != unit:
-        raise WrongUnit(f"表上写的单位是“{typed.name}”，标识却属于“{unit.name}”，" + _ASK)
+    for typed in _typed_units(sheet, stamp):
+        if plan.find_unit(typed) != unit:
+            raise WrongUnit(f"表上写的单位是“{typed}”，标识却属于“{unit.name}”，" + _ASK)
     period = _typed_period(sheet)
     if period is not None and period != stamp.period:
         raise WrongUnit(
@@ -178,14 +179,14 @@ def _check_typed(sheet: FormSheet, stamp: Stamp, unit: Unit, seal: Seal, plan: P
         )
 
 
-def _typed_unit(sheet: FormSheet, stamp: Stamp, plan: Plan) -> Unit | None:
+def _typed_units(sheet: FormSheet, stamp: Stamp) -> Iterator[str]:
+    """The unit names that stand on the sheet for people to read."""
     if stamp.kind is FormKind.RETURN:
-        return plan.find_unit(sheet.field("unit"))
-    rows = sheet.raw.grid[sheet.place.row + 1 :]
-    names = (cell_at(row, sheet.place.columns.get("unit", len(row))) for row in rows)
-    units = {unit for name in names if (unit := plan.find_unit(name)) is not None}
-    other = [unit for unit in units if unit.code != stamp.unit]
-    return other[0] if other else None
+        names = [sheet.field("unit")]
+    else:
+        rows = sheet.raw.grid[sheet.place.row + 1 :]
+        names = [cell_at(row, sheet.place.columns.get("unit", len(row))) for row in rows]
+    return (name.strip() for name in names if name.strip())
 
 
 def _typed_period(sheet: FormSheet) -> Period | None:

@@ -12,7 +12,7 @@ from bioduty_xl.errors import LayoutMismatch, WrongUnit
 from bioduty_xl.intake.identity import FormSheet, Identity, identify
 from bioduty_xl.intake.raw import RawBook
 from bioduty_xl.layout.columns import Filler
-from bioduty_xl.layout.sheets import GUIDE_TITLE, IDENTITY_SHEET
+from bioduty_xl.layout.sheets import GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
 from bioduty_xl.layout.table import address, cell_at, find_fields, rows_below
 
 INDISPENSABLE = ("status", "progress")
@@ -43,7 +43,7 @@ def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
     header, header_cells = _header(sheet)
     rows = list(_rows(sheet))
     keyed = [(_row_key(row, identity, seal), row) for row in rows if row.mark]
-    repairs = [*_layout_repairs(book, identity), *_row_repairs(sheet, rows, keyed)]
+    repairs = [*_layout_repairs(book, identity), *_row_repairs(sheet, rows, keyed, plan)]
     form = Return(
         identity.stamp.kind,
         identity.unit.code,
@@ -133,14 +133,14 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
     for heading in sheet.place.extra:
         if heading != sheet.token:
             yield _repair("EXTRA_COLUMN", f"多出的列“{heading}”没有读取，请写入表内原有各列", title)
-    known = {title, IDENTITY_SHEET, GUIDE_TITLE}
+    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE}
     for raw in book.sheets:
         if raw.title.strip() not in known and any(any(row) for row in raw.grid):
             yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
 
 
 def _row_repairs(
-    sheet: FormSheet, rows: list[_Row], keyed: list[tuple[str, _Row]]
+    sheet: FormSheet, rows: list[_Row], keyed: list[tuple[str, _Row]], plan: Plan
 ) -> Iterator[Finding]:
     title = sheet.raw.title
     asked = {column.key for column in sheet.declared.filled_by(Filler.UNIT)}
@@ -149,6 +149,15 @@ def _row_repairs(
             yield _repair(
                 "ROW_WITHOUT_MARK",
                 "这一行不是原表的行，没有读取，请把内容填入原表对应的行",
+                title,
+                address(row.number, min(sheet.place.columns.values())),
+                Severity.ERROR,
+            )
+    for key, row in keyed:
+        if sheet.declared is RETURN_FORM and key not in plan.by_key:
+            yield _repair(
+                "ITEM_GONE",
+                f"{key} 已不在现行责任分工方案中，这一行没有读取，请核实方案",
                 title,
                 address(row.number, min(sheet.place.columns.values())),
                 Severity.ERROR,

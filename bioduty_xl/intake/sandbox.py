@@ -14,6 +14,9 @@ from pathlib import Path
 from bioduty_xl.errors import NotAReturn, Unreadable
 from bioduty_xl.intake.raw import RawBook
 
+_TOO_MUCH = ("TooLarge", "MemoryError")
+"""Errors of the child that say nothing against the file but its size."""
+
 _CHILD = "bioduty_xl.intake.parse"
 
 
@@ -43,7 +46,10 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         """
         answer = self._ask(path)
         if answer.startswith('{"error"'):
-            raise Unreadable(f"文件内部已损坏（{json.loads(answer)['error']}），请该单位重新报送")
+            error = json.loads(answer)["error"]
+            if error in _TOO_MUCH:
+                raise NotAReturn("表格的使用范围过大，请删去表外多余的行列后另存再报送")
+            raise Unreadable(f"文件内部已损坏（{error}），请该单位重新报送")
         return RawBook.from_json(answer)
 
     def _ask(self, path: Path) -> str:

@@ -26,7 +26,6 @@ _COLOURS = {
 }
 _FIGURES_ROW = 4
 _PARTS_COLUMN = 3
-_CHINESE = "一二三四五六七八九十"
 
 
 def write_overview(
@@ -88,7 +87,7 @@ def _write_parts(book: xlsxwriter.Workbook, worksheet: Worksheet, parts: pd.Data
     for index, state in enumerate(parts.columns[1:], start=first + 1):
         worksheet.write_string(_FIGURES_ROW - 1, index, state, heading)
     for n, (part, *counts) in enumerate(parts.itertuples(index=False, name=None)):
-        worksheet.write_string(_FIGURES_ROW + n, first, f"{_CHINESE[n]}、{part}", word)
+        worksheet.write_string(_FIGURES_ROW + n, first, f"{n + 1}. {part}", word)
         for index, count in enumerate(counts, start=first + 1):
             worksheet.write_number(_FIGURES_ROW + n, index, count, number)
 

@@ -1,7 +1,10 @@
 """The inbox: what is kept, recorded, deferred, ignored; and in which order."""
 
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 from books import FILLED, copy, fill, fill_contacts
@@ -224,3 +227,117 @@ def test_inspect_changes_nothing(q2, form, tmp_path):
     report = q2.inspect(path)
     assert (report.verdict, report.unit, report.revision) == ("accepted", "U02", 1)
     assert {p: p.read_bytes() for p in q2.root.rglob("*") if p.is_file()} == before
+
+
+def test_a_journal_left_by_a_killed_run_does_not_block_reading(q2):
+    code = (
+        "import os, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('PRAGMA journal_mode = TRUNCATE')\n"
+        "db.execute('PRAGMA cache_size = 1')\n"
+        "db.execute('BEGIN IMMEDIATE')\n"
+        "db.execute('DELETE FROM forms')\n"
+        "db.execute('CREATE TABLE big AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1'\n"
+        "           ' FROM n WHERE x < 50000) SELECT x FROM n')\n"
+        "os._exit(9)\n"
+    )
+    ledger = q2.state_dir / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", code, str(ledger)], check=False)
+    assert (q2.state_dir / "ledger.sqlite-journal").stat().st_size > 0
+    assert q2.has_forms("2024Q2")
+    assert len(q2.standing("2024Q2", as_of="2024-06-26").units) == 38
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 5000]
+)
+def test_a_damaged_ledger_is_a_sentence_for_the_operator(q2, content):
+    (q2.state_dir / "ledger.sqlite").write_bytes(content)
+    with pytest.raises(LedgerError, match="不能使用"):
+        q2.standing("2024Q2", as_of="2024-06-26")
+
+
+def test_a_file_name_that_is_not_utf8_does_not_block_the_inbox(q2, form, tmp_path):
+    content = fill(form("市林业局"), tmp_path / "a.xlsx").read_bytes()
+    name = os.fsencode(q2.inbox) + b"/" + "市林业局.xlsx".encode("gbk")
+    with open(name, "wb") as file:
+        file.write(content)
+    fill(form("市水利局"), q2.inbox / "b.xlsx")
+    reports = q2.collect(as_of="2024-06-20").files
+    assert {report.unit for report in reports} == {"U02", "U10"}
+    assert q2.consolidate("2024Q2", as_of="2024-06-26").exists()
+
+
+def test_a_name_too_long_to_number_does_not_stop_the_others(q2, form):
+    for turn in range(2):
+        (q2.inbox / ("长" * 83 + ".pdf")).write_bytes(b"%PDF" + bytes([turn]))
+        fill(form("市林业局"), q2.inbox / "a.xlsx", answers={**FILLED, "remark": str(turn)})
+        assert len(q2.collect(as_of="2024-06-20").files) == 2
+    assert len(list((q2.inbox / "待处理").iterdir())) == 2
+
+
+def test_a_store_that_cannot_be_written_is_no_deferral(q2, form):
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    q2.originals.write_bytes(b"a file where the folder should be")
+    with pytest.raises(OSError):
+        q2.collect(as_of="2024-06-20")
+
+
+@pytest.mark.parametrize("key", ["", "zz", "ab" * 16])
+def test_a_damaged_key_is_refused_not_used(q2, key):
+    (q2.state_dir / "signing.key").write_text(key, encoding="ascii")
+    with pytest.raises(LedgerError, match="密钥"):
+        q2.generate("2024Q2")
+
+
+def test_what_was_held_is_held_again_not_taken_for_a_duplicate(q2):
+    for name in ("a.pdf", "b.pdf"):
+        (q2.inbox / name).write_bytes(b"%PDF-1.4")
+        (report,) = q2.collect(as_of="2024-06-20").files
+        assert report.verdict == "held"
+
+
+def test_a_foreign_unit_typed_on_the_sheet_is_held(q2, form):
+    def retype(book, sheet):
+        from books import field_cell
+
+        field_cell(sheet, "unit").value = "某市某某局"
+
+    fill(form("市林业局"), q2.inbox / "a.xlsx", change=retype)
+    (report,) = q2.collect(as_of="2024-06-20").files
+    assert report.verdict == "held"
+    assert "某市某某局" in report.reason
+
+
+def test_a_blank_contact_form_is_among_the_findings(ws):
+    from books import records
+
+    blank = ws.generate("2024Q1", "市林业局", as_of="2024-04-19")[1]
+    copy(blank, ws.inbox / "联系人.xlsx")
+    ws.collect(as_of="2024-04-22")
+    book = ws.consolidate("2024Q1", as_of="2024-04-26")
+    assert [row["规则"] for row in records(book, "校验意见")] == ["CONTACT_BLANK"]
+
+
+def test_an_outbox_outside_the_workspace_takes_the_forms(ws, tmp_path):
+    from bioduty_xl import Workspace
+
+    settings = ws.root / "bioduty.toml"
+    text = settings.read_text(encoding="utf-8")
+    outbox = tmp_path / "共享 发件"
+    settings.write_text(text.replace('outbox = "outbox"', f"outbox = '{outbox}'"), encoding="utf-8")
+    moved = Workspace.open(ws.root)
+    (path,) = moved.generate("2024Q2", "市林业局", as_of="2024-06-03")
+    assert path == outbox / "2024Q2" / "forms" / "市林业局_2024Q2.xlsx"
+
+
+def test_a_row_whose_item_left_the_plan_is_said_not_dropped(q2, form):
+    from dataclasses import replace
+
+    from bioduty_xl import Workspace
+    from bioduty_xl.plan.book import write_plan
+
+    write_plan(replace(q2.plan, items=q2.plan.items[:-1]), q2.root / "plan.xlsx")
+    fill(form("东区人民政府"), q2.inbox / "a.xlsx")
+    (report,) = Workspace.open(q2.root).collect(as_of="2024-06-20").files
+    assert [finding.code for finding in report.findings] == ["ITEM_GONE"]

@@ -75,7 +75,7 @@ def test_a_sheet_that_aborts_the_reader_costs_one_file(form, tmp_path):
 
     bad = rezip(form("市林业局"), tmp_path / "a.xlsx", spread)
     with Sandbox(seconds=10, memory_mb=512) as sandbox:
-        with pytest.raises(ReturnError):
+        with pytest.raises(NotAReturn):
             sandbox.read(bad)
         assert sandbox.read(form("市林业局")).sheets
 
