@@ -78,14 +78,21 @@ class Options:
             click.echo(text)
 
 
+_YEARS = range(2000, 2200)
+"""Years that a moment may lie in; another one is a slip of the finger."""
+
+
 class _Moment(click.ParamType):  # type: ignore[type-arg]
     name = "DATE[THH:MM]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return moment(value)
+            found = moment(value)
         except ValueError:
+            found = None
+        if found is None or found.year not in _YEARS:
             self.fail(f"“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", param, ctx)
+        return found
 
 
 def _command(parent: click.Group, name: str | None = None) -> Callable[..., click.Command]:
@@ -106,7 +113,8 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
             with _reported():
                 function(Options(workspace, now, as_json, quiet, verbose), **arguments)
 
-        decorated = parent.command(name)(wrapped)
+        title = (function.__doc__ or "").splitlines()[0].rstrip("。")
+        decorated = parent.command(name, short_help=title)(wrapped)
         decorated.params += [
             click.Option(
                 ["--workspace"],
@@ -157,7 +165,7 @@ def init(options: Options, folder: Path) -> None:
     options.print(f"已新建工作区：{root}", {"workspace": str(root)})
 
 
-@cli.group("plan")
+@cli.group("plan", short_help="责任分工方案：导入、查看、核对")
 def plan_group() -> None:
     """责任分工方案：导入、查看、核对。."""
 
@@ -193,7 +201,7 @@ def plan_check(options: Options) -> None:
         raise SystemExit(FAILED)
 
 
-@cli.group("template")
+@cli.group("template", short_help="报送表模板")
 def template_group() -> None:
     """报送表模板。."""
 

@@ -70,13 +70,25 @@ class Desk:
         return read_form(self.sandbox.read(original), self.seal, self.plan)
 
     def _repeat(self, twin: FileRecord) -> Conclusion:
-        verdict = Verdict(twin.verdict).word
+        reason = f"与先前收到的“{twin.name}”内容完全相同，不另作修订"
+        newest = self._revisions_like(twin)[-1]
+        if newest.id != twin.id:
+            reason += (
+                f"；其后已收到第 {newest.revision} 次修订“{newest.name}”，仍以该次为准，"
+                "如确要改回旧稿，请在备注中说明后重新报送"
+            )
         return Conclusion(
             Verdict.DUPLICATE.value,
-            f"与先前收到的“{twin.name}”（{verdict}）内容完全相同，不另作修订",
+            reason,
             *(twin.kind, twin.unit, twin.period, twin.revision),
             findings=self.ledger.findings(twin),
         )
+
+    def _revisions_like(self, file: FileRecord) -> list[FileRecord]:
+        """The accepted revisions among which an accepted file is one."""
+        assert file.kind, "an accepted file has a kind"
+        assert file.period, "an accepted file has a period"
+        return self.ledger.revisions(file.kind, file.period)[str(file.unit)]
 
     def _accept(self, returned: Return) -> Conclusion:
         before = self.ledger.revisions(returned.kind, returned.period).get(returned.unit, [])

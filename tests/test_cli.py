@@ -60,7 +60,13 @@ def test_a_period_left_out_is_the_current_one(handed_out):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("status", "2024Q9"), ("status", "--as-of", "昨天"), ("generate", "--unit", "市不存在局")],
+    [
+        ("status", "2024Q9"),
+        ("status", "--as-of", "昨天"),
+        ("status", "--as-of", "0001-01-01"),
+        ("status", "--as-of", "9999-12-31"),
+        ("generate", "--unit", "市不存在局"),
+    ],
 )
 def test_wrong_arguments_are_usage_errors(handed_out, arguments):
     assert failed(*arguments, "--workspace", handed_out, expect=2)

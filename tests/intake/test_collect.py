@@ -341,3 +341,16 @@ def test_a_row_whose_item_left_the_plan_is_said_not_dropped(q2, form):
     fill(form("东区人民政府"), q2.inbox / "a.xlsx")
     (report,) = Workspace.open(q2.root).collect(as_of="2024-06-20").files
     assert [finding.code for finding in report.findings] == ["ITEM_GONE"]
+
+
+def test_an_old_copy_that_comes_again_does_not_push_out_a_newer_one_and_says_so(q2, form, tmp_path):
+    old = fill(form("市林业局"), tmp_path / "旧.xlsx")
+    copy(old, q2.inbox / "a.xlsx")
+    q2.collect(as_of="2024-06-20")
+    fill(form("市林业局"), q2.inbox / "b.xlsx", answers={**FILLED, "progress": "更正：巡护15次。"})
+    q2.collect(as_of="2024-06-21")
+    copy(old, q2.inbox / "c.xlsx")
+    (again,) = q2.collect(as_of="2024-06-22").files
+    assert again.verdict == "duplicate"
+    assert "第 2 次修订“b.xlsx”" in again.reason
+    assert set(q2.entries("2024Q2").query("code == 'U02'")["progress"]) == {"更正：巡护15次。"}

@@ -3,11 +3,12 @@
 import os
 import signal
 import zipfile
+import zlib
 
 import pytest
 from books import rezip
 
-from bioduty_xl.errors import NotAReturn, ReturnError, Unreadable
+from bioduty_xl.errors import NotAReturn, Unreadable
 from bioduty_xl.intake import gate
 from bioduty_xl.intake.sandbox import Sandbox
 
@@ -45,9 +46,10 @@ def test_a_size_that_the_package_states_is_not_believed(tmp_path):
     path = package(tmp_path / "a.xlsx", [("xl/a.bin", b"\0" * (30 << 20))])
     content = bytearray(path.read_bytes())
     place = content.rindex(b"PK\x01\x02")
+    content[place + 16 : place + 20] = zlib.crc32(b"\0" * 10).to_bytes(4, "little")
     content[place + 24 : place + 28] = (10).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(ReturnError):
+    with pytest.raises(Unreadable, match="过大"):
         gate.check(path, LIMITS)
 
 
