@@ -113,8 +113,7 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
             with _reported():
                 function(Options(workspace, now, as_json, quiet, verbose), **arguments)
 
-        title = (function.__doc__ or "").splitlines()[0].rstrip("。")
-        decorated = parent.command(name, short_help=title)(wrapped)
+        decorated = parent.command(name)(wrapped)
         decorated.params += [
             click.Option(
                 ["--workspace"],
@@ -136,13 +135,13 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bioduty-xl")
 def cli() -> None:
-    """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。."""
+    """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。"""
 
 
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 def demo(options: Options, folder: Path | None) -> None:
-    """用真实的责任分工方案演示两个季度的完整流程。."""
+    """用真实的责任分工方案演示两个季度的完整流程。"""
     from bioduty_xl.demo import free_folder, play
 
     with printing.progress(options.quiet) as progress:
@@ -158,23 +157,23 @@ def demo(options: Options, folder: Path | None) -> None:
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def init(options: Options, folder: Path) -> None:
-    """新建工作区。."""
+    """新建工作区。"""
     from bioduty_xl.workspace import Workspace
 
     root = Workspace.create(folder).root
     options.print(f"已新建工作区：{root}", {"workspace": str(root)})
 
 
-@cli.group("plan", short_help="责任分工方案：导入、查看、核对")
+@cli.group("plan")
 def plan_group() -> None:
-    """责任分工方案：导入、查看、核对。."""
+    """责任分工方案：导入、查看、核对。"""
 
 
 @_command(plan_group, "import")
 @click.argument("document", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
-    """从正式文件（txt、docx）读出方案，写成工作簿。."""
+    """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
     from bioduty_xl.plan.document import import_plan
 
@@ -186,14 +185,14 @@ def plan_import(options: Options, document: Path, output: Path | None) -> None:
 
 @_command(plan_group, "show")
 def plan_show(options: Options) -> None:
-    """显示现行方案。."""
+    """显示现行方案。"""
     plan = _plan(options)
     options.print(printing.plan(plan), printing.plan_json(plan))
 
 
 @_command(plan_group, "check")
 def plan_check(options: Options) -> None:
-    """核对现行方案：单位、分工、编号、别名。."""
+    """核对现行方案：单位、分工、编号、别名。"""
     plan = _plan(options)
     problems = plan.problems()
     options.print(printing.plan_check(plan, problems), {"problems": list(problems)})
@@ -201,15 +200,15 @@ def plan_check(options: Options) -> None:
         raise SystemExit(FAILED)
 
 
-@cli.group("template", short_help="报送表模板")
+@cli.group("template")
 def template_group() -> None:
-    """报送表模板。."""
+    """报送表模板。"""
 
 
 @_command(template_group, "build")
 @click.argument("folder", metavar="[DIR]", default="templates", type=click.Path(path_type=Path))
 def template_build(options: Options, folder: Path) -> None:
-    """按程序的规定重新生成两个模板（已有的会被替换）。."""
+    """按程序的规定重新生成两个模板（已有的会被替换）。"""
     from bioduty_xl.forms.template import build_templates
 
     paths = [str(path) for path in build_templates(folder)]
@@ -220,7 +219,7 @@ def template_build(options: Options, folder: Path) -> None:
 @click.argument("period", required=False)
 @click.option("--unit", metavar="NAME", help="只生成这一个单位的")
 def generate(options: Options, period: str | None, unit: str | None) -> None:
-    """生成各单位的报送表（首次报送同时生成联系人名单）。."""
+    """生成各单位的报送表（首次报送同时生成联系人名单）。"""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
@@ -231,7 +230,7 @@ def generate(options: Options, period: str | None, unit: str | None) -> None:
 
 @_command(cli)
 def collect(options: Options) -> None:
-    """收取收件夹中的返回表。."""
+    """收取收件夹中的返回表。"""
     workspace = options.open()
     with printing.progress(options.quiet) as progress:
         collected = workspace.collect(as_of=options.as_of, progress=progress)
@@ -244,7 +243,7 @@ def collect(options: Options) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 def consolidate(options: Options, period: str | None) -> None:
-    """汇总一个报送期，写出汇总工作簿。."""
+    """汇总一个报送期，写出汇总工作簿。"""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
@@ -259,7 +258,7 @@ def consolidate(options: Options, period: str | None) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 def status(options: Options, period: str | None) -> None:
-    """一个报送期目前的报送情况。."""
+    """一个报送期目前的报送情况。"""
     workspace = options.open()
     standing = workspace.standing(_period(workspace, options, period), as_of=options.as_of)
     options.print(printing.status(standing), standing.as_json())
@@ -268,7 +267,7 @@ def status(options: Options, period: str | None) -> None:
 @_command(cli)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def inspect(options: Options, file: Path) -> None:
-    """辨认并检查一个文件，不作任何改动。."""
+    """辨认并检查一个文件，不作任何改动。"""
     workspace = options.open()
     report = workspace.inspect(file)
     options.print(printing.inspected(report, workspace.plan), report.as_json())
@@ -278,7 +277,7 @@ def inspect(options: Options, file: Path) -> None:
 
 @_command(cli)
 def run(options: Options) -> None:
-    """完整运行一次：下发、收取、汇总当前该做的。."""
+    """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
     with printing.progress(options.quiet) as progress:
         code = _run_once(workspace, options, progress)
@@ -287,7 +286,7 @@ def run(options: Options) -> None:
 
 @_command(cli)
 def schedule(options: Options) -> None:
-    """按 bioduty.toml 规定的时刻反复运行，直到停止。."""
+    """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
 
     workspace = options.open()
@@ -307,7 +306,7 @@ def schedule(options: Options) -> None:
 
 @_command(cli)
 def doctor(options: Options) -> None:
-    """检查本机和工作区是否适合运行。."""
+    """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine
 
     checks = examine(options.open(), options.as_of)

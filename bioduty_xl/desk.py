@@ -21,7 +21,8 @@ from bioduty_xl.intake import gate
 from bioduty_xl.intake.reader import read_form
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.ledger import Conclusion, FileRecord, Ledger
-from bioduty_xl.rules.registry import Case, judge
+from bioduty_xl.rules.registry import judge
+from bioduty_xl.rules.rule import Case
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
@@ -50,14 +51,13 @@ class Desk:
         if accepted:
             return self._repeat(accepted[0])
         try:
-            returned = self._read(original)
+            return self._accept(self._read(original))
         except ReturnError as error:
             return Conclusion(error.verdict, str(error))
         except Exception as error:  # the one trap: whatever it is, it concerns this file alone
-            _log.exception("unexpected error on %s", original.name)
+            _log.exception("unexpected error while reading a file")
             reason = f"读取时程序出错（{type(error).__name__}），原件已保存，请联系管理员"
             return Conclusion(Verdict.HELD.value, reason)
-        return self._accept(returned)
 
     def _read(self, original: Path) -> Return:
         intake = self.settings.intake

@@ -85,8 +85,8 @@ def _free_space(workspace: Workspace) -> str:
 def _plan(workspace: Workspace) -> str:
     if problems := workspace.plan.problems():
         raise BiodutyError("；".join(problems))
-    assert workspace.rulebook  # names in the settings are looked up in the plan
-    return str(workspace.plan_file)
+    first = workspace.rulebook.calendar.first  # looks up the units that the settings name
+    return f"{workspace.plan_file}，自 {first} 起报送"
 
 
 def _templates(workspace: Workspace) -> str:

@@ -7,12 +7,17 @@ things that must or may be reported.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+
+UNIT_CODE = r"[A-Z]\d{2,3}"
+ITEM_KEY = r"[A-Z]\d{1,3}"
+"""How codes and keys are written: they ride in the marks of the forms (domain.stamp)."""
 
 
 class Role(StrEnum):
@@ -149,7 +154,7 @@ class Obligation:
 
     @property
     def duty(self) -> str:
-        """As the form prints it: 牵头（必报）, 责任（必报）, 责任（选报）, 属地（必报）."""
+        """As the form prints it: 牵头（必报）, 责任（必报）, 责任（选报）, 属地（必报）"""
         return f"{self.role.value}（{'必报' if self.required else '选报'}）"
 
 
@@ -225,6 +230,12 @@ class Plan:
         yield from _repeated("任务序号", [str(item.no) for item in self.items])
         yield from _repeated("举措编号", [m.key for item in self.items for m in item.measures])
         yield from _repeated("部分序号", [str(part.no) for part in self.parts])
+        for unit in self.units:
+            if not re.fullmatch(UNIT_CODE, unit.code):
+                yield f"单位代码“{unit.code}”应为一个大写字母加两三位数字，如 U01"
+        for item in self.items:
+            if not re.fullmatch(ITEM_KEY, item.key):
+                yield f"任务编号“{item.key}”应为一个大写字母加一至三位数字，如 T01"
         yield from self._colliding_spellings()
         known = {part.no for part in self.parts}
         for item in self.items:

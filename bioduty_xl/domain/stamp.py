@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import ITEM_KEY, UNIT_CODE
 
 FORM_VERSION = 1
 """Counts changes of the form that an older reader could not take."""
 
 _TOKEN = re.compile(
-    r"BD1\.(?P<kind>[RC])\.(?P<form>[0-9a-f]{8})\.(?P<unit>[A-Z]\d{2,3})"
+    rf"BD1\.(?P<kind>[RC])\.(?P<form>[0-9a-f]{{8}})\.(?P<unit>{UNIT_CODE})"
     r"\.(?P<period>\d{4}Q[1-4])\.(?P<version>\d{1,3})\.(?P<mac>[0-9a-f]{32})"
 )
-_ROW = re.compile(r"(?P<row>[A-Z]\d{1,3})\.(?P<mac>[0-9a-f]{8})")
+_ROW = re.compile(rf"(?P<row>{ITEM_KEY})\.(?P<mac>[0-9a-f]{{8}})")
 _CODE = re.compile(r"[A-Z2-7]{4}-[A-Z2-7]{4}")
 
 

@@ -123,7 +123,7 @@ def store(path: Path, originals: Path) -> str:
     """
     originals.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    partial = originals / f".incoming-{os.getpid()}"
+    partial = originals / ".incoming"
     with partial.open("wb") as target:
         for chunk in _chunks(path):
             digest.update(chunk)

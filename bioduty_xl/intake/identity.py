@@ -104,6 +104,8 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
         raise WrongUnit(
             "表内标识与文件标识不一致，可能把一个单位的表贴进了另一个单位的文件，" + _ASK
         )
+    if stamp.kind.value != sheet.declared.key:
+        raise WrongUnit("表内标识与表格种类不符，" + _ASK)
     unit = plan.by_code.get(stamp.unit)
     if unit is None:
         raise WrongUnit(f"表内标识所指的单位（{stamp.unit}）不在责任分工方案中，" + _ASK)

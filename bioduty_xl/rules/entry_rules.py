@@ -19,7 +19,7 @@ from bioduty_xl.domain.returns import (
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.layout.table import text_of
-from bioduty_xl.rules.registry import Case, Hit, Rule
+from bioduty_xl.rules.rule import Case, Hit, Rule
 
 _ASKED = RETURN_FORM.filled_by(Filler.UNIT)
 

@@ -10,7 +10,7 @@ from bioduty_xl.domain.returns import Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.layout.columns import Filler, Kind
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
-from bioduty_xl.rules.registry import Case, Hit, Rule
+from bioduty_xl.rules.rule import Case, Hit, Rule
 
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LANDLINE = re.compile(r"(?:0\d{2,3}-?)?\d{7,8}(?:(?:-|转)\d{1,6})?")

@@ -6,8 +6,9 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Item, Measure, Obligation, Part, Plan, Role, Unit, UnitKind
 from bioduty_xl.domain.returns import Contact, Entry, Return
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.rules.registry import Case, all_rules, judge
+from bioduty_xl.rules.registry import all_rules, judge
 from bioduty_xl.rules.return_rules import is_phone
+from bioduty_xl.rules.rule import Case
 
 PLAN = Plan(
     "方案",
