@@ -63,7 +63,8 @@ class Cell:
     """One unit × item: the obligation, the answer, the state.
 
     Attributes:
-        state: one of the five; None for an optional obligation left blank, or an exempt unit.
+        state: one of the five; None for an optional obligation left blank. An exempt unit's are
+            all optional.
         entry: the row that counts, if a return is here.
     """
 

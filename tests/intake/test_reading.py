@@ -69,3 +69,21 @@ def test_the_header_is_read_and_a_number_typed_as_phone_stays_whole(q2, form):
     book = q2.consolidate("2024Q2", as_of="2024-06-20")
     row = next(row for row in records(book, "报送台账") if row["单位代码"] == "U02")
     assert (row["填报人"], row["联系电话"]) == ("赵某", "13900000000")
+
+
+def test_a_form_saved_with_macros_enabled_is_read_like_any_other(q2, form, tmp_path):
+    from books import FILLED, rezip
+
+    plain, macro = b"spreadsheetml.sheet.main+xml", b"sheet.macroEnabled.main+xml"
+
+    def enable(name, content):
+        if name != "[Content_Types].xml":
+            return content
+        whole = b"application/vnd.openxmlformats-officedocument." + plain
+        assert whole in content
+        return content.replace(whole, b"application/vnd.ms-excel." + macro)
+
+    rezip(fill(form("市林业局"), tmp_path / "a.xlsx"), q2.inbox / "a.xlsm", enable)
+    (report,) = q2.collect(as_of="2024-06-20").files
+    assert (report.verdict, report.unit) == ("accepted", "U02")
+    assert q2.entries("2024Q2").query("code == 'U02'")["progress"].iloc[0] == FILLED["progress"]
