@@ -218,3 +218,11 @@ WHOLE = item(1, lead=("U01",), responsible=("U02", "U03"), counties=("C01",))
 )
 def test_each_problem_is_told_alone(plan, problem):
     assert plan.problems() == (problem,)
+
+
+@pytest.mark.parametrize(("code", "key"), [("U2", "T01"), ("u02", "T01"), ("U02", "T01a")])
+def test_codes_that_the_forms_marks_cannot_carry_are_problems(code, key):
+    unit = Unit(code, "甲局", UnitKind.DEPARTMENT)
+    item = Item(key, 1, 1, "任务", "…", (code,), (), (), (Measure(f"{key}-M1", "…"),))
+    (problem,) = Plan("方案", (Part(1, "一"),), (unit,), (item,)).problems()
+    assert code in problem or key in problem
