@@ -67,7 +67,7 @@ def run_pass(workspace: Workspace, as_of: datetime, progress: Progress) -> Pass:
 
     def consolidate() -> None:
         for period in _touched(done.collected, current):
-            if workspace.has_forms(period):
+            if workspace.is_under_way(period):
                 done.books.append(workspace.consolidate(period, as_of=as_of, progress=progress))
 
     steps: Sequence[tuple[str, Callable[[], None]]] = (

@@ -276,6 +276,23 @@ def inspect(options: Options, file: Path) -> None:
 
 
 @_command(cli)
+@click.argument("file")
+@click.option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
+@click.option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
+@click.option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
+def assign(options: Options, file: str, unit: str, period: str, reason: str) -> None:
+    """认定一个待处理的文件是哪个单位、哪一期的返回表。
+
+    FILE 写收件台账“文件”列中的名称，或 SHA-256 的前几位。
+    """
+    workspace = options.open()
+    report = workspace.assign(file, unit, period, reason, as_of=options.as_of)
+    options.print(printing.inspected(report, workspace.plan), report.as_json())
+    if report.verdict.needs_attention:
+        raise SystemExit(ATTENTION)
+
+
+@_command(cli)
 def run(options: Options) -> None:
     """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
@@ -363,13 +380,22 @@ def _log_to_stderr(verbose: bool) -> None:
         handler.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that is made, with its folder, when there is something to write."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", delay=True)
+
+    def _open(self) -> Any:
+        Path(self.baseFilename).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return super()._open()
+
+
 def _log_to_file(workspace: Workspace) -> None:
     """Log to `.bioduty/bioduty.log` as well, once a process."""
     logger = logging.getLogger("bioduty_xl")
-    if workspace.state_dir.is_dir() and not any(
-        isinstance(handler, logging.FileHandler) for handler in logger.handlers
-    ):
-        handler = logging.FileHandler(workspace.state_dir / "bioduty.log", encoding="utf-8")
+    if not any(isinstance(handler, logging.FileHandler) for handler in logger.handlers):
+        handler = _LogFile(workspace.state_dir / "bioduty.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
 

@@ -141,7 +141,7 @@ class Intake(_Section):
     read_seconds: float = Field(default=10.0, gt=0, le=600)
     memory_mb: int = Field(default=768, ge=128)
     max_file_mb: int = Field(default=50, ge=1)
-    max_unpacked_mb: int = Field(default=300, ge=1)
+    max_unpacked_mb: int = Field(default=400, ge=1)
 
 
 class Times(_Section):

@@ -7,20 +7,22 @@ only prints them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.plan import Obligation, Plan
-from bioduty_xl.domain.returns import Entry, Return
+from bioduty_xl.domain.returns import Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import Seal
 from bioduty_xl.domain.verdict import Verdict
-from bioduty_xl.errors import ReturnError
+from bioduty_xl.errors import NotAReturn, ReturnError
 from bioduty_xl.intake import gate
-from bioduty_xl.intake.reader import read_form
+from bioduty_xl.intake.identity import suggest_unit
+from bioduty_xl.intake.raw import RawBook
+from bioduty_xl.intake.reader import read_assigned, read_form
 from bioduty_xl.intake.sandbox import Sandbox
-from bioduty_xl.ledger import Conclusion, FileRecord, Ledger
+from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 from bioduty_xl.rules.registry import judge
 from bioduty_xl.rules.rule import Case
 
@@ -38,36 +40,72 @@ class Desk:
     ledger: Ledger
     sandbox: Sandbox
 
-    def conclude(self, original: Path, twins: list[FileRecord]) -> Conclusion:
+    @property
+    def limits(self) -> gate.Limits:
+        """The caps in force."""
+        intake = self.settings.intake
+        return gate.Limits(
+            file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
+        )
+
+    def conclude(self, original: Path, name: str, twins: list[FileRecord]) -> Conclusion:
         """What becomes of a file. Never raises for anything that the file contains.
 
         Args:
             original: its bytes.
+            name: its path below the inbox; it may suggest whose it is.
             twins: files with the same bytes that came before. Only one that was accepted makes
                 this one a duplicate: what was held or rejected is read again, because the plan or
                 the program may have been mended since.
         """
-        accepted = [twin for twin in twins if twin.verdict == Verdict.ACCEPTED]
+        accepted = [twin for twin in twins if twin.verdict == Verdict.ACCEPTED and twin.kind]
         if accepted:
             return self._repeat(accepted[0])
-        try:
-            return self._accept(self._read(original))
-        except ReturnError as error:
-            return Conclusion(error.verdict, str(error))
-        except Exception as error:  # the one trap: whatever it is, it concerns this file alone
-            _log.exception("unexpected error while reading a file")
-            reason = f"读取时程序出错（{type(error).__name__}），原件已保存，请联系管理员"
-            return Conclusion(Verdict.HELD.value, reason)
+        concluded = _trapped(lambda: self._accept(read_form(self._open(original), *self._known)))
+        if Verdict(concluded.verdict).needs_attention:
+            return replace(concluded, reason=concluded.reason + self._hint(name))
+        return concluded
 
-    def _read(self, original: Path) -> Return:
-        intake = self.settings.intake
-        gate.check(
-            original,
-            gate.Limits(
-                file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
-            ),
+    def conclude_assigned(self, original: Path, assignment: Assignment) -> Conclusion:
+        """What becomes of a file whose unit and period a person has decided.
+
+        What cannot be read as a return stays held, beside the unit: something came.
+        """
+        unit = self.plan.by_code[assignment.unit]
+
+        def accept() -> Conclusion:
+            returned = read_assigned(self._open(original), unit, assignment.period, self.plan)
+            note = Finding(
+                "ASSIGNED",
+                Severity.WARNING,
+                f"文件标识不能确认，由经办人认定为本单位所报（{assignment.reason}）",
+            )
+            return self._accept(replace(returned, repairs=(note, *returned.repairs)))
+
+        concluded = _trapped(accept)
+        if concluded.unit is not None:
+            return concluded
+        return replace(
+            concluded,
+            unit=unit.code,
+            period=assignment.period,
+            reason=f"已认定为{unit.name}的来件（{assignment.reason}），但不能作为返回表："
+            + concluded.reason,
         )
-        return read_form(self.sandbox.read(original), self.seal, self.plan)
+
+    @property
+    def _known(self) -> tuple[Seal, Plan]:
+        return self.seal, self.plan
+
+    def _open(self, original: Path) -> RawBook:
+        form = gate.check(original, self.limits)
+        if form is gate.Format.ARCHIVE:
+            raise NotAReturn("压缩包里还有压缩包，请解压后把其中的报送表放入收件夹")
+        return self.sandbox.read(original, form)
+
+    def _hint(self, name: str) -> str:
+        unit = suggest_unit(name, self.plan)
+        return f"（从文件名看，可能是{unit.name}的来件）" if unit else ""
 
     def _repeat(self, twin: FileRecord) -> Conclusion:
         reason = f"与先前收到的“{twin.name}”内容完全相同，不另作修订"
@@ -130,3 +168,15 @@ class Desk:
         if not before:
             return {}
         return {entry.item: entry for entry in self.ledger.entries(before[-1])}
+
+
+def _trapped(accept: Callable[[], Conclusion]) -> Conclusion:
+    """The one trap: whatever goes wrong with one file concerns that file alone."""
+    try:
+        return accept()
+    except ReturnError as error:
+        return Conclusion(error.verdict, str(error))
+    except Exception as error:
+        _log.exception("unexpected error while reading a file")
+        reason = f"读取时程序出错（{type(error).__name__}），原件已保存，请联系管理员"
+        return Conclusion(Verdict.HELD.value, reason)

@@ -32,7 +32,7 @@ def take_standing(
         unit: _receipt(ledger, files)
         for unit, files in ledger.revisions(FormKind.RETURN, period, as_of).items()
     }
-    counts = Counter(file.verdict for file in files_of(ledger, rulebook, period, as_of))
+    counts = _counts(files_of(ledger, rulebook, period, as_of))
     files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
     return assess(plan, period, as_of, receipts, rulebook, files)
 
@@ -73,6 +73,12 @@ def files_of(
     ]
 
 
+def _counts(files: list[FileRecord]) -> Counter[str]:
+    """How many files have each verdict; an archive is counted by what was in it."""
+    opened = {file.container for file in files}
+    return Counter(file.verdict for file in files if file.id not in opened)
+
+
 def _receipt(ledger: Ledger, files: list[FileRecord]) -> Receipt:
     newest = files[-1]
     weights = Counter(finding.severity for finding in ledger.findings(newest))
@@ -92,7 +98,7 @@ def _definitions(
     """口径说明: what the figures mean, and what was left out."""
     calendar = rulebook.calendar
     first, _ = calendar.covers(standing.period)
-    counts = Counter(file.verdict for file in files)
+    counts = _counts(files)
     exempt = standing.in_state(UnitState.EXEMPT)
     year = standing.due.year
     usual = rulebook.required == ALL_GROUNDS

@@ -37,6 +37,7 @@ class FileRecord:
         kind, unit, period, revision: what it was found to be, where it was.
         reason: why, and what to do, in Chinese.
         header: labelled fields of the form, by field key.
+        container: number of the archive that it came out of.
     """
 
     id: int
@@ -51,6 +52,23 @@ class FileRecord:
     revision: int | None
     reason: str
     header: Mapping[str, str]
+    container: int | None = None
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A person's decision whose return a file is.
+
+    Attributes:
+        unit, period: as decided.
+        reason: as given.
+        decided: when; None where the caller does not say.
+    """
+
+    unit: str
+    period: Period
+    reason: str
+    decided: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -105,11 +123,26 @@ CREATE TABLE findings (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1,)
+_SCHEMA_2 = """
+ALTER TABLE files ADD COLUMN container INTEGER REFERENCES files (id);
+ALTER TABLE files ADD COLUMN reported INTEGER NOT NULL DEFAULT 0;
+UPDATE files SET reported = 1 WHERE verdict <> 'received';
+CREATE INDEX files_unreported ON files (reported) WHERE reported = 0;
+CREATE INDEX files_by_hash ON files (sha256);
+ALTER TABLE entries ADD COLUMN unreadable TEXT NOT NULL DEFAULT '[]';
+CREATE TABLE assignments (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files (id), unit TEXT NOT NULL,
+    period TEXT NOT NULL, reason TEXT NOT NULL, decided TEXT
+) STRICT;
+CREATE TABLE inboxes (path TEXT PRIMARY KEY) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2)
 """Each step of the schema once, oldest first; `PRAGMA user_version` counts those applied."""
 
 _FILE_COLUMNS = (
-    "id, sha256, name, size, received, verdict, kind, unit, period, revision, reason, header"
+    "id, sha256, name, size, received, verdict, kind, unit, period, revision, reason, header,"
+    " container"
 )
 
 
@@ -151,7 +184,15 @@ class Ledger:
         if done > len(MIGRATIONS):
             raise LedgerError(f"台账 {path} 由更新版本的程序写成，请升级程序后再用")
         for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+            self._apply(number, script)
+
+    def _apply(self, number: int, script: str) -> None:
+        """One migration and its record in one transaction, unless another process was first."""
+        with self._transaction() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in filter(str.strip, script.split(";")):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -196,25 +237,47 @@ class Ledger:
         return frozenset(unit for (unit,) in rows)
 
     def receive(
-        self, sha256: str, name: str, size: int, changed_ns: int, received: datetime
+        self,
+        sha256: str,
+        name: str,
+        size: int,
+        changed_ns: int,
+        received: datetime,
+        container: FileRecord | None = None,
     ) -> FileRecord:
         """Put on record that a file came, before anything reads it; the same sighting of it again
         gives the same record.
+
+        Args:
+            container: the archive that it came out of.
         """
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO files (sha256, name, size, changed_ns, received, verdict)"
-                " VALUES (?, ?, ?, ?, ?, 'received') ON CONFLICT DO NOTHING",
-                (sha256, name, size, changed_ns, _text(received)),
+                "INSERT INTO files (sha256, name, size, changed_ns, received, verdict, container)"
+                " VALUES (?, ?, ?, ?, ?, 'received', ?) ON CONFLICT DO NOTHING",
+                (
+                    *(sha256, name, size, changed_ns, _text(received)),
+                    container.id if container else None,
+                ),
             )
         return self._files(
             "sha256 = ? AND name = ? AND changed_ns = ?", (sha256, name, changed_ns)
         )[0]
 
-    def conclude(self, file: FileRecord, conclusion: Conclusion) -> None:
-        """Put a verdict on record, with all that was read."""
+    def conclude(
+        self, file: FileRecord, conclusion: Conclusion, assignment: Assignment | None = None
+    ) -> None:
+        """Put a verdict on record, with all that was read.
+
+        Args:
+            assignment: the person's decision that it follows from; it replaces what was concluded
+                before.
+        """
         accepted = conclusion.returned if conclusion.verdict == "accepted" else None
         with self._transaction() as db:
+            if assignment is not None:
+                _insert_assignment(db, file.id, assignment)
+                db.execute("DELETE FROM findings WHERE file = ?", (file.id,))
             db.execute(
                 "UPDATE files SET verdict = ?, kind = ?, unit = ?, period = ?, revision = ?,"
                 " reason = ?, header = ? WHERE id = ?",
@@ -236,9 +299,41 @@ class Ledger:
                 [(file.id, n, _json(asdict(f))) for n, f in enumerate(conclusion.findings)],
             )
 
-    def pending(self) -> list[FileRecord]:
-        """Files received and not yet concluded, which a stopped run left."""
-        return self._files("verdict = 'received'", ())
+    def unreported(self) -> list[FileRecord]:
+        """Files that no finished pass has told of: a stopped run left them, concluded or not."""
+        return self._files("reported = 0", ())
+
+    def mark_reported(self) -> None:
+        """Put on record that a pass has finished and tells of every file."""
+        if self._query("SELECT 1 FROM files WHERE reported = 0 LIMIT 1"):
+            with self._transaction() as db:
+                db.execute("UPDATE files SET reported = 1 WHERE reported = 0")
+
+    def file(self, number: int) -> FileRecord:
+        """A file by its number."""
+        return self._files("id = ?", (number,))[0]
+
+    def assignments(self, file: FileRecord) -> tuple[Assignment, ...]:
+        """What people decided about a file, oldest first."""
+        rows = self._query(
+            "SELECT unit, period, reason, decided FROM assignments WHERE file = ? ORDER BY id",
+            (file.id,),
+        )
+        return tuple(
+            Assignment(
+                unit, Period.parse(period), reason, datetime.fromisoformat(at) if at else None
+            )
+            for unit, period, reason, at in rows
+        )
+
+    def knows_inbox(self, path: str) -> bool:
+        """Whether a folder was marked as our inbox before."""
+        return bool(self._query("SELECT 1 FROM inboxes WHERE path = ?", (path,)))
+
+    def remember_inbox(self, path: str) -> None:
+        """Put on record that a folder carries the mark of our inbox."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO inboxes VALUES (?) ON CONFLICT DO NOTHING", (path,))
 
     def twins(self, file: FileRecord) -> list[FileRecord]:
         """Files with the same bytes that came before."""
@@ -283,12 +378,13 @@ class Ledger:
     def entries(self, file: FileRecord) -> tuple[Entry, ...]:
         """The answers read from an accepted return form."""
         rows = self._query(
-            "SELECT item, answers, sheet, cells FROM entries WHERE file = ? ORDER BY item",
+            "SELECT item, answers, sheet, cells, unreadable FROM entries"
+            " WHERE file = ? ORDER BY item",
             (file.id,),
         )
         return tuple(
-            Entry(item, json.loads(answers), sheet, json.loads(cells))
-            for item, answers, sheet, cells in rows
+            Entry(item, json.loads(answers), sheet, json.loads(cells), frozenset(json.loads(keys)))
+            for item, answers, sheet, cells, keys in rows
         )
 
     def findings(self, file: FileRecord) -> tuple[Finding, ...]:
@@ -341,9 +437,13 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
 
 def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
     db.executemany(
-        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO entries (file, item, sheet, cells, answers, unreadable)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (file, e.item, e.sheet, _json(dict(e.cells)), _json(dict(e.answers)))
+            (
+                *(file, e.item, e.sheet, _json(dict(e.cells)), _json(dict(e.answers))),
+                _json(sorted(e.unreadable)),
+            )
             for e in returned.entries
         ],
     )
@@ -353,10 +453,17 @@ def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
     )
 
 
-def _file_record(row: tuple[Any, ...]) -> FileRecord:
-    identity, sha256, name, size, received, verdict, kind, unit, period, revision, reason, head = (
-        row
+def _insert_assignment(db: sqlite3.Connection, file: int, assignment: Assignment) -> None:
+    decided = _text(assignment.decided) if assignment.decided else None
+    db.execute(
+        "INSERT INTO assignments (file, unit, period, reason, decided) VALUES (?, ?, ?, ?, ?)",
+        (file, assignment.unit, str(assignment.period), assignment.reason, decided),
     )
+
+
+def _file_record(row: tuple[Any, ...]) -> FileRecord:
+    identity, sha256, name, size, received, verdict, kind, unit, period, revision, *rest = row
+    reason, head, container = rest
     return FileRecord(
         identity,
         sha256,
@@ -370,6 +477,7 @@ def _file_record(row: tuple[Any, ...]) -> FileRecord:
         revision,
         reason,
         json.loads(head),
+        container,
     )
 
 

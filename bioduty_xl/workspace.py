@@ -12,10 +12,11 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -33,9 +34,11 @@ from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError, Plan
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
+from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, packaged
-from bioduty_xl.ledger import Conclusion, FileRecord, Ledger
+from bioduty_xl.ledger import Assignment, Ledger
 from bioduty_xl.plan.book import read_plan
+from bioduty_xl.reception import LEFTOVER, Reception, find_file
 
 if TYPE_CHECKING:  # pandas takes long to import, and only one method speaks of it
     import pandas as pd
@@ -47,6 +50,9 @@ Progress = Callable[[str, int, int], None]
 
 When = datetime | date | str
 """A moment: see `domain.calendar.moment`."""
+
+_HASHED_MOST = 8
+"""`inspect` takes the hash of a file of up to so many times the largest that is read."""
 
 TEMPLATES = ("quarterly_return.xlsx", "annex2_contacts.xlsx")
 
@@ -232,6 +238,15 @@ class Workspace:
             out = ledger.units_with_form(FormKind.RETURN, self.period(period))
         return out >= {unit.code for unit in self.plan.units}
 
+    def is_under_way(self, period: str | Period) -> bool:
+        """Whether there is something to consolidate: a form is out, or a return came."""
+        period = self.period(period)
+        with self._ledger(read_only=True) as ledger:
+            return any(
+                ledger.units_with_form(kind, period) or ledger.revisions(kind, period)
+                for kind in FormKind
+            )
+
     def collect(self, *, as_of: When | None = None, progress: Progress = _no_progress) -> Collected:
         """Take everything from the inbox: keep it, record it, read it, judge it, tidy it away.
 
@@ -248,38 +263,65 @@ class Workspace:
         latest = moment(as_of) if as_of is not None else ALL_TIME
         with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
             desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
-            reports = [self._conclude(desk, file) for file in ledger.pending()]
-            found = filing.scan(self.inbox)
-            settled, growing = filing.wait_until_settled(
-                found.arrivals, self.settings.intake.settle_seconds
-            )
-            for done, arrival in enumerate(settled):
-                progress(arrival.name, done, len(settled))
-                reports.append(self._take(desk, arrival, latest))
-        reports += [_deferred(arrival.name) for arrival in growing]
-        reports += [
-            FileReport(name, "", Verdict.IGNORED, reason="程序留下的临时文件，不是返回表")
-            for name in found.ignored
-        ]
-        # A file that a stopped run left half done is met twice: in the ledger and in the inbox.
-        return Collected(tuple({(r.file, r.sha256): r for r in reports}.values()))
+            return self._reception(desk, latest).take_all(progress)
+
+    def assign(
+        self,
+        file: str,
+        unit: str,
+        period: str | Period,
+        reason: str,
+        *,
+        as_of: When | None = None,
+    ) -> FileReport:
+        """Settle whose return a held or rejected file is, and put the decision on record.
+
+        The file is read again under the unit and period given. What holds no form stays held, and
+        is shown beside the unit: something came.
+
+        Args:
+            file: its name in 收件台账, or the start of its SHA-256.
+            unit: name, alias or code.
+            reason: why, for the record.
+            as_of: when it was decided.
+
+        Raises:
+            ConfigError: file, unit or period is unknown, no reason is given, or the file is
+                settled already.
+            Busy: another run holds the workspace.
+        """
+        owner, wanted = self.find_unit(unit), self.period(period)
+        if not reason.strip():
+            raise ConfigError("请写明认定的理由")
+        with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
+            found = find_file(ledger.files(ALL_TIME), file)
+            if not Verdict(found.verdict).needs_attention:
+                word = Verdict(found.verdict).word
+                raise ConfigError(f"“{found.name}”的处理结果是“{word}”，不需要认定")
+            desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
+            decided = moment(as_of) if as_of is not None else None
+            assignment = Assignment(owner.code, wanted, reason.strip(), decided)
+            return self._reception(desk, ALL_TIME).assign(found, assignment)
 
     def inspect(self, file: str | Path) -> FileReport:
         """Say what `collect` would make of a file. Changes nothing.
 
         Args:
-            file: any file at all.
+            file: any file at all; of an archive, every member is looked at.
         """
         path = Path(file)
-        if filing.is_leftover(path.name):
-            return FileReport(
-                str(file), "", Verdict.IGNORED, reason="程序留下的临时文件，不是返回表"
-            )
-        sha256 = filing.hash_of(path)
-        with self._ledger(read_only=True) as ledger, self._sandbox() as sandbox:
+        if filing.is_leftover(path.name) or not filing.is_plain(path.resolve()):
+            return FileReport(str(file), "", Verdict.IGNORED, reason=LEFTOVER)
+        with (
+            self._ledger(read_only=True) as ledger,
+            self._sandbox() as sandbox,
+            TemporaryDirectory() as scratch,
+        ):
             desk = Desk(self.settings, self.plan, self._known_seal(ledger), ledger, sandbox)
-            conclusion = desk.conclude(path, ledger.with_hash(sha256))
-        return _report(str(file), sha256, conclusion)
+            outsized = path.stat().st_size > _HASHED_MOST * desk.limits.file_bytes
+            sha256 = "" if outsized else filing.hash_of(path)
+            reception = replace(self._reception(desk, ALL_TIME), originals=Path(scratch))
+            return reception.look_at(path, str(file), sha256)[0]
 
     def consolidate(
         self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
@@ -326,30 +368,9 @@ class Workspace:
             found = evidence.gather(self.plan, self.rulebook, ledger, self.period(period), until)
         return frames.entries(found)[list(frames.ENTRY_COLUMNS)]
 
-    def _take(self, desk: Desk, arrival: filing.Arrival, latest: datetime) -> FileReport:
-        """One arrival, in the only safe order: keep, record, read, conclude, tidy."""
-        try:
-            sha256 = filing.store(arrival.path, self.originals)
-        except filing.Unavailable:
-            return _deferred(arrival.name)
-        file = desk.ledger.receive(
-            sha256, arrival.name, arrival.size, arrival.changed_ns, arrival.received(latest)
-        )
-        report = self._conclude(desk, file)
-        period = report.period or self.rulebook.calendar.current(file.received)
-        taken = report.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE)
-        folder = f"{filing.TAKEN_FOLDER}/{period}" if taken else filing.ASIDE_FOLDER
-        filing.tidy(arrival, sha256, self.inbox, folder)
-        return report
-
-    def _conclude(self, desk: Desk, file: FileRecord) -> FileReport:
-        """Judge a recorded file, unless that was done before."""
-        if file.verdict != "received":
-            return _filed_report(file, desk)
-        conclusion = desk.conclude(self.originals / file.sha256, desk.ledger.twins(file))
-        desk.ledger.conclude(file, conclusion)
-        _log.info("file %s: %s", file.sha256[:12], conclusion.verdict)  # names may hold numbers
-        return _report(file.name, file.sha256, conclusion)
+    def _reception(self, desk: Desk, latest: datetime) -> Reception:
+        calendar = self.rulebook.calendar
+        return Reception(desk, calendar, self.inbox, self.originals, latest)
 
     @property
     def originals(self) -> Path:
@@ -358,6 +379,7 @@ class Workspace:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        require_local(self.state_dir)
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with FileLock(self.state_dir / "lock", timeout=0):
@@ -396,35 +418,3 @@ class Workspace:
         raise LedgerError(
             f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
         )
-
-
-def _report(name: str, sha256: str, conclusion: Conclusion) -> FileReport:
-    return FileReport(
-        name,
-        sha256,
-        Verdict(conclusion.verdict),
-        conclusion.kind,
-        conclusion.unit,
-        conclusion.period,
-        conclusion.revision,
-        conclusion.reason,
-        conclusion.findings,
-    )
-
-
-def _filed_report(file: FileRecord, desk: Desk) -> FileReport:
-    return FileReport(
-        file.name,
-        file.sha256,
-        Verdict(file.verdict),
-        file.kind,
-        file.unit,
-        file.period,
-        file.revision,
-        file.reason,
-        desk.ledger.findings(file),
-    )
-
-
-def _deferred(name: str) -> FileReport:
-    return FileReport(name, "", Verdict.DEFERRED, reason="文件仍在写入或被其他程序打开，下次再收")

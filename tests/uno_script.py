@@ -70,6 +70,10 @@ class Job:
         for name, number in cells.items():
             self.sheets[sheet].getCellRangeByName(name).setValue(float(number))
 
+    def formulas(self, sheet, cells):
+        for name, formula in cells.items():
+            self.sheets[sheet].getCellRangeByName(name).setFormula(formula)
+
     def read(self, sheet, cells):
         return {name: self.sheets[sheet].getCellRangeByName(name).getString() for name in cells}
 

@@ -83,12 +83,15 @@ class Entry:
         answers: text by column key (layout.sheets), as typed; absent columns are empty.
         sheet: name of the sheet it was read from.
         cells: cell address by column key, such as `{"progress": "G9"}`.
+        unreadable: keys of columns whose cell holds no answer but an error value, or a formula that
+            was never calculated; its text is that value or formula.
     """
 
     item: str
     answers: Mapping[str, str]
     sheet: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
 
     def __getitem__(self, key: str) -> str:
         return self.answers.get(key, "")
@@ -181,7 +184,7 @@ REASON_COLUMNS = ("progress", "problems", "remark")
 
 def reason_in(entry: Entry, wording: Wording) -> str:
     """The reason that an entry gives for having nothing to report; empty if it gives none."""
-    texts = (entry[key] for key in REASON_COLUMNS)
+    texts = (entry[key] for key in REASON_COLUMNS if key not in entry.unreadable)
     return next((text for text in texts if wording.is_answer(text)), "")
 
 
@@ -196,7 +199,7 @@ def state_of(entry: Entry | None, wording: Wording) -> ItemState:
     chosen = progress_of(entry)
     if chosen in NOTHING_TO_REPORT:
         return NOTHING_TO_REPORT[chosen] if reason_in(entry, wording) else ItemState.NOT_FILLED
-    if wording.is_answer(entry["progress"]):
+    if wording.is_answer(entry["progress"]) and "progress" not in entry.unreadable:
         return ItemState.FILLED
     return ItemState.NOT_FILLED
 

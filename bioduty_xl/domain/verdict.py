@@ -42,6 +42,11 @@ _WORDS = {
 }
 
 
+def verdict_word(verdict: str) -> str:
+    """A verdict as people read it, also of a file that waits to be read."""
+    return "待读取" if verdict == "received" else Verdict(verdict).word
+
+
 @dataclass(frozen=True)
 class FileReport:
     """One file's verdict.

@@ -6,10 +6,12 @@ ledger knows of it, and the inbox is touched last. Nothing is ever deleted.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -29,6 +31,16 @@ ASIDE_FOLDER = "待处理"
 _LEFTOVERS = re.compile(
     r"~\$.*|\.~.*|~WPS.*\.tmp|.*\.tmp|\..*|thumbs\.db|desktop\.ini", re.IGNORECASE
 )
+SENTINEL = ".bioduty-inbox"
+"""A file that marks an inbox as ours: where it is gone, a share may not be connected."""
+
+_LOCK_NAMES = ("~${name}", ".~lock.{name}#", ".~{name}")
+"""Files that Excel, LibreOffice and WPS keep beside a workbook while it is open in them."""
+
+_ROOM_TO_SPARE = 64 << 20
+"""Bytes of disk that an outsized file must leave free."""
+
+_HASH = re.compile("[0-9a-f]{64}")
 _CHUNK = 1 << 20
 _STEM_BYTES = 200
 """Of a name to which a number is added; file systems take 255 bytes in all."""
@@ -63,29 +75,82 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a look into the inbox found: files to take, and leftovers of programs to ignore."""
+    """What a look into the inbox found.
+
+    Attributes:
+        arrivals: files to take.
+        open: files beside which another program keeps its lock file.
+        ignored: names of what is no file of anybody's: leftovers of programs, links, devices.
+        aside: files put aside earlier, which somebody may have mended where they lie.
+    """
 
     arrivals: tuple[Arrival, ...]
+    open: tuple[Arrival, ...]
     ignored: tuple[str, ...]
+    aside: tuple[Arrival, ...]
 
 
 def scan(inbox: Path) -> Scan:
     """List the inbox and its folders afresh, oldest arrival first.
 
     Raises:
-        BiodutyError: the inbox is not there (a share that is not mounted looks so).
+        BiodutyError: the inbox cannot be listed.
     """
-    if not inbox.is_dir():
-        raise BiodutyError(f"收件夹 {inbox} 不可用：请检查共享盘是否连接，或用 bioduty init 新建")
-    arrivals, ignored = [], []
-    for path in _walk(inbox):
+    arrivals: list[Arrival] = []
+    ignored: list[str] = []
+    try:
+        paths = list(_walk(inbox, skip=(TAKEN_FOLDER, ASIDE_FOLDER)))
+        aside = list(_walk(inbox / ASIDE_FOLDER)) if (inbox / ASIDE_FOLDER).is_dir() else []
+    except OSError as error:
+        raise BiodutyError(f"收件夹 {inbox} 读不出来（{error.strerror}），请检查共享盘") from error
+    present = set(paths)
+    for path in paths:
         name = path.relative_to(inbox).as_posix()
-        if is_leftover(path.name) or path.is_symlink():
-            ignored.append(name)
+        if is_leftover(path.name) or not is_plain(path):
+            ignored += [] if path == inbox / SENTINEL else [name]
         else:
             arrivals += _look(path, name)
     arrivals.sort(key=lambda arrival: (arrival.changed_ns, arrival.name))
-    return Scan(tuple(arrivals), tuple(sorted(ignored)))
+    locked = {arrival for arrival in arrivals if _locks(arrival.path) & present}
+    return Scan(
+        tuple(arrival for arrival in arrivals if arrival not in locked),
+        tuple(arrival for arrival in arrivals if arrival in locked),
+        tuple(sorted(ignored)),
+        tuple(
+            found
+            for path in aside
+            if not is_leftover(path.name) and is_plain(path) and not _locks(path) & set(aside)
+            for found in _look(path, path.relative_to(inbox).as_posix())
+        ),
+    )
+
+
+def is_ours(inbox: Path) -> bool:
+    """Whether a folder shows that it has been an inbox before."""
+    marks = (SENTINEL, TAKEN_FOLDER, ASIDE_FOLDER)
+    return any((inbox / name).exists() for name in marks)
+
+
+def mark_as_ours(inbox: Path) -> bool:
+    """Put the sentinel file into an inbox; returns whether it is there now."""
+    try:
+        if not (inbox / SENTINEL).exists():
+            (inbox / SENTINEL).touch()
+    except OSError as error:
+        _log.warning("the inbox cannot be marked: %s", error.strerror)
+        return False
+    return True
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file as people make them: no link, pipe or device."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _locks(path: Path) -> set[Path]:
+    """The lock files that programs would keep beside a workbook, Excel's also in its short form."""
+    names = [name.format(name=path.name) for name in _LOCK_NAMES]
+    return {path.with_name(name) for name in (*names, f"~${path.name[2:]}")}
 
 
 def is_leftover(name: str) -> bool:
@@ -104,8 +169,73 @@ def wait_until_settled(
     growing: list[Arrival] = []
     for arrival in arrivals:
         still = _look(arrival.path, arrival.name) == [arrival]
-        (settled if still else growing).append(arrival)
+        quiet = still and not is_being_written(arrival.path)
+        (settled if quiet else growing).append(arrival)
     return settled, growing
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether another program on this machine has a file open for writing, as far as the system
+    tells: a copy that has stalled looks as still as one that is done.
+
+    Linux grants a read lease only on files that nobody writes (fcntl(2)); Windows refuses a handle
+    that allows no writers. Of programs on other machines, only the file server knows.
+    """
+    if sys.platform == "linux":
+        return _has_writer(path)
+    if sys.platform == "win32":
+        return _refuses_to_share(path)
+    return False
+
+
+def _has_writer(path: Path) -> bool:
+    import fcntl
+    import signal
+
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Who opens the file for writing in this moment makes the kernel send a signal; this one
+        # is ignored by default.
+        fcntl.fcntl(handle, _F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, _F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, _F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(handle)
+    return False
+
+
+_F_SETSIG, _F_SETLEASE = 10, 1024
+"""Of Linux (asm-generic/fcntl.h, linux/fcntl.h); Python names only the second, from 3.9 on."""
+
+
+def _refuses_to_share(path: Path) -> bool:
+    import pywintypes
+    import win32con
+    import win32file
+
+    try:
+        handle = win32file.CreateFile(
+            str(path),
+            win32con.GENERIC_READ,
+            win32con.FILE_SHARE_READ,
+            None,
+            win32con.OPEN_EXISTING,
+            0,
+            None,
+        )
+    except pywintypes.error as error:
+        return bool(error.winerror == _SHARING_VIOLATION)
+    handle.Close()
+    return False
+
+
+_SHARING_VIOLATION = 32
+"""ERROR_SHARING_VIOLATION of Windows."""
 
 
 def hash_of(path: Path) -> str:
@@ -121,11 +251,16 @@ def store(path: Path, originals: Path) -> str:
         Unavailable: the file cannot be read just now.
         OSError: the store cannot be written.
     """
-    originals.mkdir(parents=True, exist_ok=True)
+    return store_chunks(_chunks(path), originals)
+
+
+def store_chunks(chunks: Iterable[bytes], originals: Path) -> str:
+    """Put bytes into the store under their SHA-256, durably; returns the hash."""
+    originals.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
     partial = originals / ".incoming"
     with partial.open("wb") as target:
-        for chunk in _chunks(path):
+        for chunk in chunks:
             digest.update(chunk)
             target.write(chunk)
         target.flush()
@@ -134,6 +269,18 @@ def store(path: Path, originals: Path) -> str:
     os.replace(partial, originals / name)
     _sync_folder(originals)
     return name
+
+
+def originals_in(originals: Path) -> Iterator[Path]:
+    """The files of the store, without what a stopped run left half written."""
+    if originals.is_dir():
+        yield from (path for path in sorted(originals.iterdir()) if _HASH.fullmatch(path.name))
+
+
+def has_room_for(size: int, originals: Path) -> bool:
+    """Whether the disk has room for a file of a size, with some to spare."""
+    folder = originals if originals.is_dir() else originals.parent
+    return shutil.disk_usage(folder).free >= size + _ROOM_TO_SPARE
 
 
 class Unavailable(Exception):
@@ -157,7 +304,7 @@ def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
     pass.
     """
     try:
-        if hash_of(arrival.path) != sha256:
+        if arrival.path.parent == inbox / folder or hash_of(arrival.path) != sha256:
             return
         target = _free_name(inbox / folder / arrival.path.name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,10 +313,15 @@ def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
         _log.warning("%s stays in the inbox: %s", sha256[:12], error.strerror)
 
 
-def _walk(inbox: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(inbox):
-        if Path(folder) == inbox:
-            folders[:] = [name for name in folders if name not in (TAKEN_FOLDER, ASIDE_FOLDER)]
+def _walk(top: Path, skip: tuple[str, ...] = ()) -> Iterator[Path]:
+    def stop(error: OSError) -> None:
+        if Path(error.filename) == top:
+            raise error
+        _log.warning("a folder of the inbox cannot be listed: %s", error.strerror)
+
+    for folder, folders, files in os.walk(top, onerror=stop):
+        if Path(folder) == top:
+            folders[:] = [name for name in folders if name not in skip]
         folders.sort()
         yield from (Path(folder) / name for name in sorted(files))
 
@@ -178,8 +330,6 @@ def _look(path: Path, name: str) -> list[Arrival]:
     try:
         status = path.stat()
     except (FileNotFoundError, PermissionError):
-        return []
-    if not path.is_file():
         return []
     came = status.st_ctime_ns
     if sys.platform == "win32":

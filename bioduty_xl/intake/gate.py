@@ -5,26 +5,47 @@ Reads streams under byte caps and never trusts a size that the file states about
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from bioduty_xl.errors import NotAReturn, Unreadable
+from bioduty_xl.layout.table import parse_address
 
 _CHUNK = 1 << 16
 _MIB = 1 << 20
-_OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _WORKBOOK_PART = "xl/workbook.xml"
+_CONTENT_TYPES = "[Content_Types].xml"
+_ODF_CONTENT = "content.xml"
+_ODF_MANIFEST = "META-INF/manifest.xml"
+_ODF_SPREADSHEET = b"opendocument.spreadsheet"
+
+_OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_DIRECTORY_ENTRY = 128
+"""Bytes of an entry of an OLE2 file's directory: 64 of name (UTF-16), then the name's length
+([MS-CFB] 2.6.1)."""
 
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LENGTHS = struct.Struct("<HH")
 """A zip part's local header, and the lengths of name and extra field at its end (APPNOTE 4.3.7)."""
+
+DEEPEST = 5_000
+"""Open elements at once; a workbook's XML has a dozen."""
+
+MERGED_MOST = 4 << 20
+"""Cells that one merge may cover; a merge over some whole columns is harmless."""
+
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]+[0-9]+):([A-Z]+[0-9]+)"')
+_MERGE_LENGTH = 200
+"""Bytes of a chunk's end that are looked at again with the next one."""
+
+_ASK = "请该单位填写下发的报送表（xlsx）后重新报送"
 
 _OTHER_KINDS = {
     b"%PDF": " PDF 文件",
@@ -45,6 +66,9 @@ class Format(StrEnum):
     """What a file is by its content, whatever its name says."""
 
     XLSX = "xlsx"
+    ODS = "ods"
+    XLS = "xls"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True)
@@ -55,11 +79,13 @@ class Limits:
         file_bytes: of the file as it is.
         unpacked_bytes: of all its parts unpacked.
         entries: how many parts it may have.
+        cells: how many cells with something in them.
     """
 
     file_bytes: int = 50 * _MIB
-    unpacked_bytes: int = 300 * _MIB
+    unpacked_bytes: int = 400 * _MIB
     entries: int = 2000
+    cells: int = 2_000_000
 
 
 def check(path: Path, limits: Limits) -> Format:
@@ -79,25 +105,52 @@ def check(path: Path, limits: Limits) -> Format:
     if head.startswith(b"PK"):
         return _check_zip(path, limits)
     if head == _OLE2:
-        raise NotAReturn(_describe_ole2(path))
+        return _check_ole2(path)
     kind = next((kind for magic, kind in _OTHER_KINDS.items() if head.startswith(magic)), None)
     what = f"这是{kind}" if kind else "这不是 Excel 工作簿"
-    raise NotAReturn(f"{what}，请该单位填写下发的报送表（xlsx）后重新报送")
+    raise NotAReturn(f"{what}，{_ASK}")
 
 
-def _describe_ole2(path: Path) -> str:
-    if _contains(path, _ENCRYPTED):
-        return "文件设有打开密码，请去掉密码后重新报送"
-    return "这是旧版 Office 文件（如 xls、doc），请打开后另存为 xlsx 再报送"
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip of other files, by its table of contents alone."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                return False
+            with zipfile.ZipFile(file) as package:
+                return _format_of(package.namelist()) is Format.ARCHIVE
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError):
+        return False
 
 
-def _contains(path: Path, pattern: bytes) -> bool:
-    tail = b""
+def _check_ole2(path: Path) -> Format:
+    """Tell the kinds of OLE2 file apart by the names of their streams."""
+    streams = {name: _has_stream(path, name) for name in ("EncryptedPackage", "Workbook", "Book")}
+    if streams["EncryptedPackage"]:
+        raise NotAReturn("文件设有打开密码，请去掉密码后重新报送")
+    if streams["Workbook"] or streams["Book"]:
+        return Format.XLS
+    if _has_stream(path, "WordDocument"):
+        raise NotAReturn(f"这是 Word 文件，{_ASK}")
+    raise NotAReturn(f"这是旧版 Office 文件，不是工作簿，{_ASK}")
+
+
+def _has_stream(path: Path, name: str) -> bool:
+    """Whether an OLE2 file's directory has an entry of this name."""
+    text = name.encode("utf-16-le")
+    length = (len(text) + 2).to_bytes(2, "little")
+    entry = text + b"\0" * (64 - len(text)) + length
+    offset, tail = 0, b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            if pattern in tail + chunk:
-                return True
-            tail = chunk[-len(pattern) :]
+            block = tail + chunk
+            place = block.find(entry)
+            while place >= 0:
+                if (offset - len(tail) + place) % _DIRECTORY_ENTRY == 0:
+                    return True
+                place = block.find(entry, place + 1)
+            offset += len(chunk)
+            tail = block[-len(entry) :]
     return False
 
 
@@ -105,31 +158,54 @@ def _check_zip(path: Path, limits: Limits) -> Format:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as package:
             entries = package.infolist()
-            _check_names(entries, limits)
-            names = {entry.filename for entry in entries}
-            if _WORKBOOK_PART not in names:
-                raise NotAReturn(_describe_zip(names))
-            _check_content(file, entries, limits)
+            names = [entry.filename for entry in entries]
+            form = _format_of(names)
+            if form is None:
+                raise NotAReturn(_describe_zip(set(names)))
+            _check_names(entries, limits, form)
+            _check_content(file, entries, limits, form)
+            if form is Format.ODS:
+                _check_odf(package)
     except (zipfile.BadZipFile, zlib.error, struct.error, OSError, NotImplementedError) as error:
-        raise Unreadable("文件已损坏，打不开，请该单位重新报送") from error
-    return Format.XLSX
+        raise Unreadable("文件已损坏或没有传完，打不开，请该单位重新报送") from error
+    return form
+
+
+def _format_of(names: list[str]) -> Format | None:
+    """What a zip is by the names in it; None for a document that is no workbook."""
+    if _WORKBOOK_PART in names:
+        return Format.XLSX
+    if _CONTENT_TYPES in names or any(name.startswith(("word/", "ppt/", "xl/")) for name in names):
+        return None
+    if "mimetype" in names:
+        return Format.ODS if _ODF_CONTENT in names else None
+    return Format.ARCHIVE
 
 
 def _describe_zip(names: set[str]) -> str:
     if any(name.startswith("word/") for name in names):
         return "这是 Word 文件，请把内容填入下发的报送表（xlsx）后重新报送"
     if any(name.startswith("ppt/") for name in names):
-        return "这是演示文稿，请填写下发的报送表（xlsx）后重新报送"
-    if "mimetype" in names or "content.xml" in names:
-        return "这是 ODF 文件（如 ods），请打开后另存为 xlsx 再报送"
-    return "这是压缩包，请解压后把其中的报送表（xlsx）放入收件夹"
+        return f"这是演示文稿，{_ASK}"
+    if "xl/workbook.bin" in names:
+        return "这是二进制工作簿（xlsb），请打开后另存为 xlsx 再报送"
+    return f"这不是 Excel 工作簿，{_ASK}"
 
 
-def _check_names(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
+def _check_odf(package: zipfile.ZipFile) -> None:
+    """A spreadsheet, and not locked; asked after the parts were found small enough to read."""
+    if _ODF_SPREADSHEET not in package.read("mimetype")[:200]:
+        raise NotAReturn(f"这是 ODF 文件，但不是工作簿，{_ASK}")
+    if _ODF_MANIFEST in package.namelist() and b"encryption-data" in package.read(_ODF_MANIFEST):
+        raise NotAReturn("文件设有打开密码，请去掉密码后重新报送")
+
+
+def _check_names(entries: list[zipfile.ZipInfo], limits: Limits, form: Format) -> None:
+    """In a workbook every name must be plain and its own; an archive's names are only shown."""
     if len(entries) > limits.entries:
         raise Unreadable(f"文件内有 {len(entries)} 个部件，不是正常的工作簿，已拒收")
     seen: set[str] = set()
-    for entry in entries:
+    for entry in entries if form is not Format.ARCHIVE else ():
         name = entry.filename.replace("\\", "/")
         if name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name:
             raise Unreadable("文件内有指向外部的路径，不是正常的工作簿，已拒收")
@@ -138,16 +214,20 @@ def _check_names(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         seen.add(name.lower())
 
 
-def _check_content(file: BinaryIO, entries: list[zipfile.ZipInfo], limits: Limits) -> None:
-    """Unpack every part once, under the cap, looking for a document type declaration."""
+def _check_content(
+    file: BinaryIO, entries: list[zipfile.ZipInfo], limits: Limits, form: Format
+) -> None:
+    """Unpack every part once, under the caps, and look at what is XML of a workbook."""
     total = 0
     for entry in entries:
         if entry.flag_bits & 1:
-            raise NotAReturn("文件内有加密的部件，请去掉密码后重新报送")
+            what = "压缩包设有密码" if form is Format.ARCHIVE else "文件内有加密的部件"
+            raise NotAReturn(f"{what}，请去掉密码后重新报送")
+        is_xml = form is not Format.ARCHIVE and entry.filename.lower().endswith((".xml", ".rels"))
+        look = _XmlWatch(limits).look if is_xml else _not_at_all
         size, checksum = 0, 0
-        for chunk in _chunks(file, entry):
-            if not size and entry.filename.lower().endswith((".xml", ".rels")):
-                _refuse_doctype(chunk)
+        for chunk in _chunks(file, entry, form):
+            look(chunk)
             size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
             if total + size > limits.unpacked_bytes:
                 raise Unreadable("文件解压后过大，不是正常的工作簿，已拒收")
@@ -156,12 +236,51 @@ def _check_content(file: BinaryIO, entries: list[zipfile.ZipInfo], limits: Limit
         total += size
 
 
-def _refuse_doctype(start: bytes) -> None:
-    if b"<!DOCTYPE" in start or "<!DOCTYPE".encode("utf-16-le") in start:
-        raise Unreadable("文件内含有文档类型声明，不是正常的工作簿，已拒收")
+def _not_at_all(_: bytes) -> None:
+    """Nothing to look for."""
 
 
-def _chunks(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+class _XmlWatch:
+    """Watches a stream of XML go by, counting; it never parses."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._depth = self._cells = 0
+        self._before = b""
+        self.look: Callable[[bytes], None] = self._look_at_start
+
+    def _look_at_start(self, chunk: bytes) -> None:
+        for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+            if "<!DOCTYPE".encode(encoding) in chunk or "<!ENTITY".encode(encoding) in chunk:
+                raise Unreadable("文件内含有文档类型声明，不是正常的工作簿，已拒收")
+        self.look = self._look_further
+        self._look_further(chunk)
+
+    def _look_further(self, chunk: bytes) -> None:
+        closed = chunk.count(b"</")
+        opened = chunk.count(b"<") - closed - chunk.count(b"<!") - chunk.count(b"<?")
+        self._depth += opened - closed - chunk.count(b"/>")
+        if self._depth > DEEPEST:
+            raise Unreadable("文件内部层层嵌套，不是正常的工作簿，已拒收")
+        self._cells += chunk.count(b"</c>")
+        if self._cells > self._limits.cells:
+            raise Unreadable("表格的使用范围过大，不是填写的报送表，已拒收")
+        if b"mergeCell" in chunk or b"mergeCell" in self._before:
+            for first, last in _MERGE.findall(self._before + chunk):
+                _check_merge(first.decode(), last.decode())
+        self._before = chunk[-_MERGE_LENGTH:]
+
+
+def _check_merge(first: str, last: str) -> None:
+    try:
+        (top, left), (bottom, right) = parse_address(first), parse_address(last)
+    except ValueError:
+        raise Unreadable("合并单元格的范围写错，文件已损坏，请该单位重新报送") from None
+    if (abs(bottom - top) + 1) * (abs(right - left) + 1) > MERGED_MOST:
+        raise Unreadable("合并单元格的范围过大，不是正常的工作簿，已拒收")
+
+
+def _chunks(file: BinaryIO, entry: zipfile.ZipInfo, form: Format) -> Iterator[bytes]:
     """A part unpacked, as far as its packed bytes go, whatever size is stated for it."""
     file.seek(entry.header_offset + _LOCAL_HEADER.size - 4)
     name, extra = _LENGTHS.unpack(file.read(4))
@@ -173,6 +292,8 @@ def _chunks(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
         if entry.compress_type == zipfile.ZIP_STORED:
             yield packed
         elif entry.compress_type != zipfile.ZIP_DEFLATED:
+            if form is Format.ARCHIVE:
+                raise NotAReturn("压缩包的压缩方式不能识别，请解压后把其中的报送表放入收件夹")
             raise zipfile.BadZipFile(entry.filename)
         else:
             while packed and (chunk := inflate.decompress(packed, _CHUNK)):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import Plan, Unit
+from bioduty_xl.domain.plan import Plan, Unit, fold
 from bioduty_xl.domain.stamp import (
     Forged,
     FormKind,
@@ -98,7 +98,7 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
             raise LayoutMismatch("文件是下发的报送表，但表格的标题行已被删改，" + _ASK)
         raise NotAReturn("这个工作簿不是下发的报送表，请该单位填写下发的报送表后重新报送")
     if sheet.mark_column is None:
-        raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens)))
+        raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens), seal, plan))
     stamp = _read(seal, sheet.token)
     if any(_read(seal, token) != stamp for token in (*tokens, named or sheet.token)):
         raise WrongUnit(
@@ -111,6 +111,19 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
         raise WrongUnit(f"表内标识所指的单位（{stamp.unit}）不在责任分工方案中，" + _ASK)
     _check_typed(sheet, stamp, unit, seal, plan)
     return Identity(stamp, unit, sheet, bool(tokens))
+
+
+def identify_assigned(book: RawBook, unit: Unit, period: Period) -> Identity:
+    """The identity that a person has settled, whatever the marks say.
+
+    Raises:
+        ReturnError: the workbook has no form's table, or several.
+    """
+    sheet = _form_sheet(book)
+    if sheet is None:
+        raise NotAReturn("文件里没有报送表的表格，读不出内容，请该单位补报下发的报送表")
+    stamp = Stamp(FormKind(sheet.declared.key), "", unit.code, period)
+    return Identity(stamp, unit, sheet, workbook_marked=True)
 
 
 def _form_sheet(book: RawBook) -> FormSheet | None:
@@ -156,13 +169,25 @@ def _read(seal: Seal, token: str) -> Stamp:
         raise WrongUnit("表内标识被改动过，或者不是本程序下发的表格，" + _ASK) from None
 
 
-def _explain_unmarked(sheet: FormSheet, workbook_marked: bool) -> str:
+def _explain_unmarked(sheet: FormSheet, workbook_marked: bool, seal: Seal, plan: Plan) -> str:
     code = sheet.field("code")
     if looks_like_code(code):
-        return f"表格的标识列已丢失，只剩校验码 {code}，请核实是哪个单位所报，" + _ASK
+        owner = _owner_of(code, sheet, seal, plan)
+        whose = f"（与{owner.name}的校验码相符）" if owner else ""
+        return f"表格的标识列已丢失，只剩校验码 {code}{whose}，请核实是哪个单位所报，" + _ASK
     if workbook_marked:
         return "表格的标识列已被删除，不能确认答复属于哪一项，" + _ASK
     return "表格与报送表相似，但没有下发时的标识，" + _ASK
+
+
+def _owner_of(code: str, sheet: FormSheet, seal: Seal, plan: Plan) -> Unit | None:
+    """The unit whose form of the typed period shows this 校验码; a hint for people."""
+    period = _typed_period(sheet)
+    if period is None:
+        return None
+    kind = FormKind(sheet.declared.key)
+    codes = {seal.visible_code(seal.stamp(kind, unit.code, period)): unit for unit in plan.units}
+    return codes.get(code)
 
 
 def _check_typed(sheet: FormSheet, stamp: Stamp, unit: Unit, seal: Seal, plan: Plan) -> None:
@@ -189,6 +214,22 @@ def _typed_units(sheet: FormSheet, stamp: Stamp) -> Iterator[str]:
         rows = sheet.raw.grid[sheet.place.row + 1 :]
         names = [cell_at(row, sheet.place.columns.get("unit", len(row))) for row in rows]
     return (name.strip() for name in names if name.strip())
+
+
+def suggest_unit(name: str, plan: Plan) -> Unit | None:
+    """The one unit that a file's name or folder speaks of: a hint for people, which never decides.
+
+    Args:
+        name: path below the inbox.
+    """
+    text = fold(name)
+    spelt = {
+        unit.code: max((len(fold(s)) for s in unit.spellings if fold(s) in text), default=0)
+        for unit in plan.units
+    }
+    longest = max(spelt.values(), default=0)
+    named = [code for code, length in spelt.items() if length == longest]
+    return plan.by_code[named[0]] if longest > 1 and len(named) == 1 else None
 
 
 def _typed_period(sheet: FormSheet) -> Period | None:

@@ -1,100 +1,83 @@
-"""Runs in the child process: opens one xlsx and writes down what is in it.
+"""Runs in the child process: opens one workbook and writes down what is in it.
 
-`python -m bioduty_xl.intake.parse` answers one JSON line for each path on its standard input. It
-judges nothing; whatever goes wrong here costs only this process.
+`python -m bioduty_xl.intake.parse MEMORY SECONDS` answers one JSON line for each request on its
+standard input. It judges nothing; whatever goes wrong here costs only this process.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import signal
 import sys
-import zipfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
-from defusedxml import ElementTree
-from python_calamine import CalamineWorkbook, SheetVisibleEnum
+from bioduty_xl.intake.raw import RawBook, TooLarge
 
-from bioduty_xl.intake.raw import RawBook, RawSheet
-from bioduty_xl.layout.table import text_of
-
-CELLS_MAX = 2_000_000
-"""Most cells of a sheet that are turned into text; a form has a few hundred."""
+ANSWER_MAX = 64 << 20
+"""Characters of an answer; a form's has some ten thousand."""
 
 
-class TooLarge(Exception):
-    """A sheet's used area is far beyond any form."""
+def parse(path: str, format_: str) -> RawBook:
+    """Everything that identity and answers need from a workbook.
 
-
-def parse(content: bytes) -> RawBook:
-    """Everything that identity and answers need from an xlsx package.
-
-    Raises:
-        TooLarge: a sheet's used area is beyond `CELLS_MAX`.
+    Args:
+        path: its bytes.
+        format_: a `gate.Format` that is a workbook.
     """
-    properties, workbook_names, sheet_names = _marks(content)
-    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    sheets = []
-    for index, entry in enumerate(book.sheets_metadata):
-        sheet = book.get_sheet_by_index(index)
-        if sheet.total_height * sheet.total_width > CELLS_MAX:
-            raise TooLarge(entry.name)
-        rows = sheet.to_python(skip_empty_area=False)
-        sheets.append(
-            RawSheet(
-                entry.name,
-                entry.visible == SheetVisibleEnum.Visible,
-                [_trimmed(text_of(value) for value in row) for row in rows],
-                sheet_names.get(index, {}),
-            )
-        )
-    return RawBook(tuple(sheets), properties, workbook_names)
+    content = Path(path).read_bytes()
+    match format_:
+        case "xls":
+            from bioduty_xl.intake import xls
+
+            return xls.read(content)
+        case "ods":
+            from bioduty_xl.intake import ods
+
+            return ods.read(content)
+    from bioduty_xl.intake import xlsx
+
+    return xlsx.read(content)
 
 
-def _trimmed(texts: Iterable[str]) -> list[str]:
-    row = list(texts)
-    while row and not row[-1]:
-        row.pop()
-    return row
-
-
-def _marks(content: bytes) -> tuple[dict[str, str], dict[str, str], dict[int, dict[str, str]]]:
-    """Custom properties, workbook-level names, and sheet-level names by sheet index."""
-    properties: dict[str, str] = {}
-    names: dict[str, str] = {}
-    local: dict[int, dict[str, str]] = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as package:
-        if "docProps/custom.xml" in package.namelist():
-            for element in ElementTree.fromstring(package.read("docProps/custom.xml")):
-                properties[element.get("name", "")] = "".join(element.itertext()).strip()
-        workbook = ElementTree.fromstring(package.read("xl/workbook.xml"))
-    for element in _elements(workbook, "definedName"):
-        text = (element.text or "").strip().strip('"')
-        scope = element.get("localSheetId", "")
-        target = local.setdefault(int(scope), {}) if scope.isdigit() else names
-        target[element.get("name", "")] = text
-    return properties, names, local
-
-
-def _elements(root: Element, name: str) -> Iterator[Element]:
-    return (element for element in root.iter() if element.tag.rpartition("}")[2] == name)
-
-
-def _answer(path: str) -> str:
+def _answer(request: dict[str, str]) -> str:
     try:
-        return parse(Path(path).read_bytes()).to_json()
+        return _within(ANSWER_MAX, parse(request["path"], request["format"]).to_json())
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the reader is no Exception
         return json.dumps({"error": type(error).__name__, "message": str(error)[:500]})
 
 
+def _within(most: int, answer: str) -> str:
+    if len(answer) > most:
+        raise TooLarge
+    return answer
+
+
+def _limit(memory: int) -> None:
+    """Cap this process's address space where the system can (on Windows the parent does it)."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if sys.platform == "linux":  # macOS does not keep to it
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
 def main() -> None:
-    """Answer paths, one JSON text a line, until standard input ends."""
+    """Answer requests, one JSON text a line, until standard input ends.
+
+    A reader that hangs when nobody is left to stop it is ended by an alarm of its own.
+    """
+    memory, seconds = int(sys.argv[1]), float(sys.argv[2])
+    _limit(memory)
     for line in sys.stdin:
-        sys.stdout.write(_answer(json.loads(line)) + "\n")
+        if sys.platform != "win32":
+            signal.alarm(int(2 * seconds) + 5)
+        answer = _answer(json.loads(line))
+        if sys.platform != "win32":
+            signal.alarm(0)
+        sys.stdout.write(answer + "\n")
         sys.stdout.flush()
 
 

@@ -7,29 +7,58 @@ run code in the parent, as unpickling could.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
-from bioduty_xl.layout.table import Grid
+from bioduty_xl.layout.table import Grid, address
+
+
+class Odd(StrEnum):
+    """A cell whose text is not what its author meant it to say."""
+
+    ERROR = "error"
+    """An error value such as #REF!; the text is that value."""
+
+    FORMULA = "formula"
+    """A formula that was never calculated; the text is the formula."""
+
+    NUMBER = "number"
+    """A number of more than 15 digits, of which Excel has lost the last ones."""
 
 
 @dataclass(frozen=True)
 class RawSheet:
-    """One worksheet: its name, whether it is shown, its texts from A1, and sheet-level names."""
+    """One worksheet.
+
+    Attributes:
+        title, visible: its name, and whether it is shown.
+        grid: its texts from A1.
+        names: sheet-level names.
+        odd: what is wrong with a cell, by address.
+        cut: addresses of cells so far away that they were left out.
+    """
 
     title: str
     visible: bool
     grid: Grid
     names: Mapping[str, str]
+    odd: Mapping[str, Odd] = field(default_factory=dict)
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class RawBook:
-    """A workbook's sheets, custom document properties and workbook-level names (texts alone)."""
+    """A workbook's sheets, custom document properties and workbook-level names (texts alone).
+
+    Attributes:
+        macros: whether it brings macros, which nothing here ever runs or passes on.
+    """
 
     sheets: tuple[RawSheet, ...]
     properties: Mapping[str, str]
     names: Mapping[str, str]
+    macros: bool = False
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -39,5 +68,90 @@ class RawBook:
     def from_json(cls, text: str) -> RawBook:
         """The workbook that a line of JSON describes."""
         data = json.loads(text)
-        sheets = tuple(RawSheet(**sheet) for sheet in data["sheets"])
-        return cls(sheets, data["properties"], data["names"])
+        sheets = tuple(
+            RawSheet(
+                **{
+                    **sheet,
+                    "odd": {cell: Odd(kind) for cell, kind in sheet["odd"].items()},
+                    "cut": tuple(sheet["cut"]),
+                }
+            )
+            for sheet in data["sheets"]
+        )
+        return cls(sheets, data["properties"], data["names"], data["macros"])
+
+
+class TooLarge(Exception):
+    """A sheet holds far more than any form."""
+
+
+class Locked(Exception):
+    """The workbook needs a password to be read."""
+
+
+CELLS_MAX = 2_000_000
+"""Most cells of a sheet's used area; a form has a few hundred."""
+
+NEAR_ROWS, NEAR_COLUMNS = 20_000, 100
+"""What is kept of a sheet whose used area is beyond `CELLS_MAX`: a stray cell far away is left out,
+and the table is read all the same."""
+
+PRECISE = 10**15
+"""From here on, Excel's numbers (IEEE 754 doubles shown with 15 digits) have lost digits."""
+
+
+def is_imprecise(value: object) -> bool:
+    """Whether a number has more digits than a cell can hold."""
+    return isinstance(value, int | float) and abs(value) >= PRECISE
+
+
+def trimmed(texts: Iterable[str]) -> list[str]:
+    """A row without the blanks at its end."""
+    row = list(texts)
+    while row and not row[-1]:
+        row.pop()
+    return row
+
+
+@dataclass
+class Cells:
+    """A sheet's cells as they are found, near or far; rows and columns count from 0."""
+
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    odd: dict[tuple[int, int], Odd] = field(default_factory=dict)
+
+    def put(self, row: int, column: int, text: str, odd: Odd | None = None) -> None:
+        """Keep one cell; blank ones need not be kept.
+
+        Raises:
+            TooLarge: there are too many.
+        """
+        if text or odd:
+            self.texts[row, column] = text
+            if odd:
+                self.odd[row, column] = odd
+            if len(self.texts) > CELLS_MAX:
+                raise TooLarge
+
+    def sheet(self, title: str, visible: bool, names: Mapping[str, str]) -> RawSheet:
+        """The sheet that they make, without what is too far away."""
+        far = far_cells(self.texts)
+        near = {place: text for place, text in self.texts.items() if place not in far}
+        rows: list[list[str]] = [[] for _ in range(max((row for row, _ in near), default=-1) + 1)]
+        for (row, column), text in sorted(near.items()):
+            rows[row].extend([""] * (column - len(rows[row])))
+            rows[row].append(text)
+        odd = {address(*place): kind for place, kind in self.odd.items() if place not in far}
+        return RawSheet(title, visible, rows, names, odd, tuple(address(*p) for p in sorted(far)))
+
+
+def far_cells(places: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+    """Of a sheet's filled cells, those to leave out so that its used area stays readable."""
+    places = list(places)
+    height = max((row for row, _ in places), default=0) + 1
+    width = max((column for _, column in places), default=0) + 1
+    if height * width <= CELLS_MAX:
+        return frozenset()
+    return frozenset(
+        (row, column) for row, column in places if row >= NEAR_ROWS or column >= NEAR_COLUMNS
+    )

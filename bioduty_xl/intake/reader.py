@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from bioduty_xl.domain.plan import Plan
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Plan, Unit, fold
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import Forged, FormKind, Seal
 from bioduty_xl.errors import LayoutMismatch, WrongUnit
-from bioduty_xl.intake.identity import FormSheet, Identity, identify
-from bioduty_xl.intake.raw import RawBook
+from bioduty_xl.intake.identity import FormSheet, Identity, identify, identify_assigned
+from bioduty_xl.intake.raw import Odd, RawBook
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
-from bioduty_xl.layout.table import address, cell_at, find_fields, rows_below
+from bioduty_xl.layout.table import address, cell_at, find_fields, parse_address, rows_below
 
 INDISPENSABLE = ("status", "progress")
 """Columns of a return form without which it says nothing."""
@@ -35,15 +36,39 @@ def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
         ReturnError: it is none of ours, its marks disagree, or too much of it is gone.
     """
     identity = identify(book, seal, plan)
+    rows = list(_rows(identity.sheet))
+    keyed = [(_marked_key(row, identity, seal), row) for row in rows if row.mark]
+    return _read(book, identity, rows, keyed, plan)
+
+
+def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Return:
+    """Read a workbook whose unit and period a person has settled.
+
+    Its rows are told by their 重点任务, then by their mark, then by their 序号.
+
+    Raises:
+        ReturnError: it has no form's table, or several.
+    """
+    identity = identify_assigned(book, unit, period)
+    rows = list(_rows(identity.sheet))
+    keyed = [(key, row) for row in rows if (key := _likely_key(row, plan))]
+    return _read(book, identity, rows, keyed, plan)
+
+
+def _read(
+    book: RawBook, identity: Identity, rows: list[_Row], keyed: list[tuple[str, _Row]], plan: Plan
+) -> Return:
     sheet = identity.sheet
     lost = [column for column in sheet.place.missing if column.key in INDISPENSABLE]
     if lost:
         headings = "、".join(column.heading for column in lost)
         raise LayoutMismatch(f"表格缺少“{headings}”列，请该单位用下发的原表重新报送")
     header, header_cells = _header(sheet)
-    rows = list(_rows(sheet))
-    keyed = [(_row_key(row, identity, seal), row) for row in rows if row.mark]
-    repairs = [*_layout_repairs(book, identity), *_row_repairs(sheet, rows, keyed, plan)]
+    repairs = [
+        *_layout_repairs(book, identity),
+        *_row_repairs(sheet, rows, keyed, plan),
+        *_unreadable_cells(sheet, rows, keyed, header_cells),
+    ]
     form = Return(
         identity.stamp.kind,
         identity.unit.code,
@@ -64,12 +89,25 @@ def _header(sheet: FormSheet) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _rows(sheet: FormSheet) -> Iterator[_Row]:
-    assert sheet.mark_column is not None
+    column = sheet.mark_column
     for number, texts in rows_below(sheet.place, sheet.raw.grid):
-        yield _Row(number, cell_at(sheet.raw.grid[number], sheet.mark_column).strip(), texts)
+        mark = "" if column is None else cell_at(sheet.raw.grid[number], column).strip()
+        yield _Row(number, mark, texts)
 
 
-def _row_key(row: _Row, identity: Identity, seal: Seal) -> str:
+def _likely_key(row: _Row, plan: Plan) -> str:
+    """The item that a row is about, as far as people can tell; empty where they cannot."""
+    for item in plan.items:
+        if fold(row.texts.get("task", "")) == fold(item.title):
+            return item.key
+    marked = row.mark.partition(".")[0]
+    if marked in plan.by_key:
+        return marked
+    number = row.texts.get("no", "").strip()
+    return next((item.key for item in plan.items if str(item.no) == number), "")
+
+
+def _marked_key(row: _Row, identity: Identity, seal: Seal) -> str:
     try:
         return seal.read_row_mark(identity.stamp, row.mark)
     except Forged:
@@ -88,7 +126,10 @@ def _entries(sheet: FormSheet, keyed: list[tuple[str, _Row]], plan: Plan) -> tup
 
 def _entry(sheet: FormSheet, key: str, row: _Row) -> Entry:
     cells = {name: address(row.number, index) for name, index in sheet.place.columns.items()}
-    return Entry(key, row.texts, sheet.raw.title, cells)
+    unreadable = frozenset(
+        name for name, cell in cells.items() if sheet.raw.odd.get(cell) in (Odd.ERROR, Odd.FORMULA)
+    )
+    return Entry(key, row.texts, sheet.raw.title, cells, unreadable)
 
 
 def _merged(first: Entry, second: Entry) -> Entry:
@@ -119,8 +160,29 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
         yield _repair(
             "WORKBOOK_MARKS_GONE", "文件标识已丢失（可能复制到了新文件），按表内标识收下", title
         )
+    if book.macros:
+        yield _repair(
+            "MACRO", "文件带有宏，宏没有运行，只读取了单元格；请不要在报送表中使用宏", title
+        )
     if title.strip() != sheet.declared.title:
         yield _repair("SHEET_RENAMED", f"工作表名被改为“{title}”，已按标题识别", title)
+    if sheet.raw.cut:
+        yield _repair(
+            "FAR_CELLS",
+            f"表格以外很远处有 {len(sheet.raw.cut)} 个单元格（如 {sheet.raw.cut[0]}）没有读取，"
+            "请删去",
+            title,
+            sheet.raw.cut[0],
+        )
+    yield from _heading_repairs(sheet)
+    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE}
+    for raw in book.sheets:
+        if raw.title.strip() not in known and any(any(row) for row in raw.grid):
+            yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
+
+
+def _heading_repairs(sheet: FormSheet) -> Iterator[Finding]:
+    title = sheet.raw.title
     order = [
         sheet.place.columns[c.key] for c in sheet.declared.columns if c.key in sheet.place.columns
     ]
@@ -133,10 +195,6 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
     for heading in sheet.place.extra:
         if heading != sheet.token:
             yield _repair("EXTRA_COLUMN", f"多出的列“{heading}”没有读取，请写入表内原有各列", title)
-    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE}
-    for raw in book.sheets:
-        if raw.title.strip() not in known and any(any(row) for row in raw.grid):
-            yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
 
 
 def _row_repairs(
@@ -144,8 +202,9 @@ def _row_repairs(
 ) -> Iterator[Finding]:
     title = sheet.raw.title
     asked = {column.key for column in sheet.declared.filled_by(Filler.UNIT)}
+    told = {row.number for _, row in keyed}
     for row in rows:
-        if not row.mark and any(row.texts.get(key, "").strip() for key in asked):
+        if row.number not in told and any(row.texts.get(key, "").strip() for key in asked):
             yield _repair(
                 "ROW_WITHOUT_MARK",
                 "这一行不是原表的行，没有读取，请把内容填入原表对应的行",
@@ -167,6 +226,50 @@ def _row_repairs(
         yield _repair("ROWS_MOVED", "行的顺序被调整，已按行标识识别", title)
     for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
         yield _repair("ROW_REPEATED", f"{key} 出现了多行，已合并读取，请核对", title)
+
+
+def _unreadable_cells(
+    sheet: FormSheet,
+    rows: list[_Row],
+    keyed: list[tuple[str, _Row]],
+    header_cells: dict[str, str],
+) -> Iterator[Finding]:
+    """Cells that a unit filled and that hold something else than it meant to say."""
+    items = {row.number: key for key, row in keyed if sheet.declared is RETURN_FORM}
+    places = [
+        (address(row.number, sheet.place.columns[column.key]), items.get(row.number, ""))
+        for row in rows
+        for column in sheet.declared.filled_by(Filler.UNIT)
+        if column.key in sheet.place.columns
+    ]
+    asked = {entry.key for entry in sheet.declared.fields if entry.filled_by is Filler.UNIT}
+    places += [(cell, "") for key, cell in header_cells.items() if key in asked]
+    for cell, item in places:
+        odd = sheet.raw.odd.get(cell)
+        if odd is not None:
+            row, column = parse_address(cell)
+            text = sheet.raw.grid[row][column]
+            code, severity, advice = _ODD[odd]
+            yield Finding(code, severity, advice.format(text=text), sheet.raw.title, cell, item)
+
+
+_ODD = {
+    Odd.ERROR: (
+        "CELL_ERROR",
+        Severity.ERROR,
+        "单元格是错误值“{text}”，读不出内容，请改为直接填写文字",
+    ),
+    Odd.FORMULA: (
+        "FORMULA_WITHOUT_VALUE",
+        Severity.ERROR,
+        "单元格是公式“{text}”，没有计算结果，请改为直接填写文字",
+    ),
+    Odd.NUMBER: (
+        "NUMBER_PRECISION",
+        Severity.WARNING,
+        "超过 15 位的号码按数字保存时，末尾几位已经丢失，请将单元格设为文本后重新填写",
+    ),
+}
 
 
 def _repair(

@@ -10,12 +10,17 @@ import sys
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from bioduty_xl.errors import NotAReturn, Unreadable
+from bioduty_xl.intake.gate import Format
 from bioduty_xl.intake.raw import RawBook
 
 _TOO_MUCH = ("TooLarge", "MemoryError")
 """Errors of the child that say nothing against the file but its size."""
+
+_OURS = ("PanicException",)
+"""Errors of the child that may be the reader's own fault: a person should look at the file."""
 
 _CHILD = "bioduty_xl.intake.parse"
 
@@ -25,38 +30,45 @@ class Sandbox(AbstractContextManager["Sandbox"]):
 
     Args:
         seconds: how long one file may take.
-        memory_mb: address space of the process, in MiB (where the system can limit it).
+        memory_mb: address space of the process (on Windows: its committed memory), in MiB.
     """
 
     def __init__(self, seconds: float, memory_mb: int) -> None:
         self._seconds = seconds
         self._memory = memory_mb << 20
         self._process: subprocess.Popen[str] | None = None
+        self._job: Any = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def read(self, path: Path) -> RawBook:
+    def read(self, path: Path, form: Format = Format.XLSX) -> RawBook:
         """The cells and marks of a workbook that has passed the gate.
 
         Raises:
             Unreadable: the workbook's inside is broken.
-            NotAReturn: reading it took too long, too much memory, or killed the process.
+            NotAReturn: it is locked, or reading it took too long, too much memory, or killed the
+                process.
         """
-        answer = self._ask(path)
+        answer = self._ask(path, form)
         if answer.startswith('{"error"'):
             error = json.loads(answer)["error"]
             if error in _TOO_MUCH:
                 raise NotAReturn("表格的使用范围过大，请删去表外多余的行列后另存再报送")
-            raise Unreadable(f"文件内部已损坏（{error}），请该单位重新报送")
+            if error == "Locked":
+                raise NotAReturn("文件设有打开密码，请去掉密码后重新报送")
+            if error in _OURS:
+                raise NotAReturn("文件内部有程序不认识的内容，请用 Excel 打开核对后另存再报送")
+            raise Unreadable(f"文件内部已损坏或没有传完（{error}），请该单位重新报送")
         return RawBook.from_json(answer)
 
-    def _ask(self, path: Path) -> str:
+    def _ask(self, path: Path, form: Format) -> str:
         process = self._running()
         assert process.stdin is not None
+        request = json.dumps({"path": str(path.resolve()), "format": form.value})
         try:
-            process.stdin.write(json.dumps(str(path.resolve())) + "\n")
+            process.stdin.write(request + "\n")
             process.stdin.flush()
             answer = self._answers.get(timeout=self._seconds)
         except queue.Empty:
@@ -75,15 +87,17 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         if self._process is not None and self._process.poll() is not None:
             self._stop()
         if self._process is None:
+            limits = [str(self._memory), str(self._seconds)]
             self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-P", "-m", _CHILD],  # -P: nothing from the current folder
+                [sys.executable, "-P", "-m", _CHILD, *limits],  # -P: nothing from this folder
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 encoding="utf-8",
                 env=_environment(),
             )
-            _limit_memory(self._process.pid, self._memory)
+            if sys.platform == "win32":
+                self._job = confine(self._process.pid, self._memory)
             self._answers = queue.SimpleQueue()
             threading.Thread(
                 target=_pass_on, args=(self._process, self._answers), daemon=True
@@ -101,7 +115,7 @@ class Sandbox(AbstractContextManager["Sandbox"]):
                     pipe.close()
                 except OSError:  # a dead child leaves unsent bytes behind
                     continue
-        self._process = None
+        self._process = self._job = None
 
 
 def _pass_on(process: subprocess.Popen[str], answers: queue.SimpleQueue[str]) -> None:
@@ -122,10 +136,22 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
-def _limit_memory(pid: int, size: int) -> None:
-    """Cap the child's address space; only Linux lets a parent do so."""
-    if sys.platform == "linux":
-        import resource
+def confine(pid: int, memory: int) -> Any:
+    """Windows: put a process into a job that caps its memory and ends with the last handle.
 
-        resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    Elsewhere the child sets its own limits (`parse`). Returns the job's handle, to be kept.
+    """
+    import win32api
+    import win32con
+    import win32job
+
+    job = win32job.CreateJobObject(None, "")
+    limits = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
+    limits["ProcessMemoryLimit"] = memory
+    limits["BasicLimitInformation"]["LimitFlags"] |= (
+        win32job.JOB_OBJECT_LIMIT_PROCESS_MEMORY | win32job.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+    )
+    win32job.SetInformationJobObject(job, win32job.JobObjectExtendedLimitInformation, limits)
+    access = win32con.PROCESS_SET_QUOTA | win32con.PROCESS_TERMINATE
+    win32job.AssignProcessToJobObject(job, win32api.OpenProcess(access, 0, pid))
+    return job

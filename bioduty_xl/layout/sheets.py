@@ -191,6 +191,7 @@ RECEIPTS = Sheet(
         Column("filler", "填报人", width=10),
         Column("phone", "联系电话", Kind.PHONE, 15),
         Column("file", "返回文件", Kind.TEXT, 30),
+        Column("others", "其他来件", Kind.TEXT, 24),
     ),
 )
 OVERDUE = Sheet(

@@ -6,6 +6,7 @@ the same way: by heading, never by position.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -21,6 +22,8 @@ Grid = Sequence[Sequence[str]]
 
 HEADING_ROWS = 60
 """How far down a heading row is looked for; ours is in row 5."""
+
+_ADDRESS = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})")
 
 ALIKE = 75.0
 """Least likeness (rapidfuzz ratio, 0 to 100) of a respelt heading to the declared one."""
@@ -99,6 +102,21 @@ def address(row: int, column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(65 + rest) + letters
     return f"{letters}{row + 1}"
+
+
+def parse_address(cell: str) -> tuple[int, int]:
+    """`G5` → `(4, 6)`.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    match = _ADDRESS.fullmatch(cell)
+    if match is None:
+        raise ValueError(cell)
+    column = 0
+    for letter in match[1]:
+        column = column * 26 + ord(letter) - 64
+    return int(match[2]) - 1, column - 1
 
 
 def text_of(value: object) -> str:

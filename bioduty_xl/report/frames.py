@@ -12,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from bioduty_xl.domain.plan import Plan, UnitKind
+from bioduty_xl.domain.plan import Plan, Unit, UnitKind
 from bioduty_xl.domain.returns import ANSWERED, MISSING, Contact, ItemState, Severity, Wording
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import Cell, UnitStanding, UnitState
+from bioduty_xl.domain.verdict import Verdict, verdict_word
 from bioduty_xl.layout.columns import Filler, Sheet
 from bioduty_xl.layout.sheets import (
     CONTACTS,
@@ -44,13 +45,6 @@ ENTRY_COLUMNS = (
 )
 """Columns of `entries`, in order."""
 
-_VERDICTS = {
-    "received": "待读取",
-    "accepted": "已收",
-    "held": "待处理",
-    "rejected": "拒收",
-    "duplicate": "重复",
-}
 _KINDS = {FormKind.RETURN: "季度报送表", FormKind.CONTACTS: "联系人名单"}
 _UNIT_KINDS = {UnitKind.DEPARTMENT: "部门", UnitKind.COUNTY: "县（区）"}
 _WEIGHTS = {Severity.ERROR: "错误", Severity.WARNING: "提示"}
@@ -78,6 +72,7 @@ def entries(evidence: Evidence) -> pd.DataFrame:
             "previous",
             "sheet",
             "cell",
+            "unreadable",
         ),
         [
             row
@@ -103,7 +98,7 @@ def entries(evidence: Evidence) -> pd.DataFrame:
     merged["file"] = merged["file"].where(merged["file"].notna(), "")
     blank = ["revision", "received"]
     merged[blank] = merged[blank].astype(object).where(merged[blank].notna(), None)
-    return merged[[*ENTRY_COLUMNS, "unit_order"]].reset_index(drop=True)
+    return merged[[*ENTRY_COLUMNS, "unreadable", "unit_order"]].reset_index(drop=True)
 
 
 def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
@@ -268,7 +263,7 @@ def files(evidence: Evidence) -> pd.DataFrame:
     """A row for every file seen for the period."""
     rows = [
         (
-            *(file.name, _naive(file.received), _VERDICTS[file.verdict]),
+            *(file.name, _naive(file.received), verdict_word(file.verdict)),
             *(_KINDS[file.kind] if file.kind else "", file.unit or "", _unit_name(evidence, file)),
             *(file.revision, file.reason, file.size, file.sha256),
         )
@@ -285,6 +280,7 @@ def _duty_row(line: UnitStanding, cell: Cell) -> tuple[object, ...]:
         *(entry[key] if entry else "" for key in (*ANSWER_KEYS, "previous")),
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
+        entry is not None and "progress" in entry.unreadable,
     )
 
 
@@ -305,12 +301,20 @@ def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
         *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
         *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
         file.name if file else "",
+        "、".join(other.name for other in evidence.files if is_other_material(other, line.unit)),
     )
+
+
+def is_other_material(file: FileRecord, unit: Unit) -> bool:
+    """Whether a file came from a unit, as a person decided, but holds no readable return."""
+    return file.unit == unit.code and file.verdict in (Verdict.HELD, Verdict.REJECTED)
 
 
 def _why(wording: Wording, row: Mapping[Any, Any]) -> str:
     if row["state"] == ItemState.NOT_RETURNED.value:
         return "尚未收到该单位的返回表"
+    if row["unreadable"]:
+        return f"单元格 {row['cell']} 是“{row['progress']}”，读不出内容"
     if wording.is_blank(row["status"]) and wording.is_blank(row["progress"]):
         return f"“{RETURN_FORM['progress'].heading}”为空"
     if wording.is_placeholder(row["progress"]):

@@ -38,7 +38,7 @@ def required_blank(case: Case) -> Iterator[Hit]:
 def placeholder(case: Case) -> Iterator[Hit]:
     """A required item with a word that says nothing."""
     for entry in _required(case):
-        text = entry["progress"]
+        text = entry["progress"] if "progress" not in entry.unreadable else ""
         if progress_of(entry) not in NOTHING_TO_REPORT and case.wording.is_placeholder(text):
             yield Hit.at(
                 entry,
@@ -72,7 +72,8 @@ def status_unknown(case: Case) -> Iterator[Hit]:
     """A 进展状态 that the list does not offer."""
     offered = "、".join(RETURN_FORM["status"].choices)
     for entry in case.returned.entries:
-        if not case.wording.is_blank(entry["status"]) and progress_of(entry) is None:
+        chosen = entry["status"] if "status" not in entry.unreadable else ""
+        if not case.wording.is_blank(chosen) and progress_of(entry) is None:
             yield Hit.at(
                 entry, "status", f"进展状态“{entry['status'].strip()}”不在列表中，请选：{offered}"
             )

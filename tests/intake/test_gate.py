@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 import pytest
-from books import rezip
+from books import copy, rezip
 
 from bioduty_xl.errors import NotAReturn, Unreadable
 from bioduty_xl.intake import gate
@@ -63,23 +63,44 @@ def test_a_word_file_is_named_as_such(tmp_path):
 
 def test_an_encrypted_workbook_is_told_to_lose_its_password(tmp_path):
     path = tmp_path / "a.xlsx"
-    path.write_bytes(gate._OLE2 + b"\0" * 600 + gate._ENCRYPTED)
+    name = "EncryptedPackage".encode("utf-16-le")
+    entry = name.ljust(64, b"\0") + (len(name) + 2).to_bytes(2, "little") + b"\0" * 62
+    path.write_bytes(gate._OLE2 + b"\0" * 504 + b"\0" * 128 + entry)
     with pytest.raises(NotAReturn, match="密码"):
         gate.check(path, LIMITS)
 
 
-def test_a_sheet_that_aborts_the_reader_costs_one_file(form, tmp_path):
-    def spread(name, content):
-        if name == "xl/worksheets/sheet2.xml":
-            cell = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
-            return content.replace(b"</sheetData>", cell)
-        return content
-
-    bad = rezip(form("市林业局"), tmp_path / "a.xlsx", spread)
-    with Sandbox(seconds=10, memory_mb=512) as sandbox:
-        with pytest.raises(NotAReturn):
-            sandbox.read(bad)
-        assert sandbox.read(form("市林业局")).sheets
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("os.abort()", "异常退出"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "异常退出"),
+        ("blocks = [bytearray(1 << 28) for _ in range(9)]", "过大"),
+        ("raise type('PanicException', (BaseException,), {})('panic')", "不认识"),
+    ],
+    ids=["aborts", "crashes", "eats memory", "panics"],
+)
+def test_a_reader_that_breaks_costs_one_file(form, tmp_path, monkeypatch, fault, why):
+    (tmp_path / "broken_reader.py").write_text(
+        "import os, signal\n"
+        "from bioduty_xl.intake import parse\n"
+        "whole = parse.parse\n"
+        "def broken(path, form):\n"
+        "    if 'bad' in path:\n"
+        f"        {fault}\n"
+        "    return whole(path, form)\n"
+        "parse.parse = broken\n"
+        "parse.main()\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("bioduty_xl.intake.sandbox._CHILD", "broken_reader")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    bad = copy(form("市林业局"), tmp_path / "bad.xlsx")
+    with Sandbox(seconds=10, memory_mb=768) as sandbox:
+        for _ in range(2):
+            with pytest.raises(NotAReturn, match=why):
+                sandbox.read(bad)
+            assert sandbox.read(form("市林业局")).sheets
 
 
 def test_a_reader_that_hangs_is_stopped_in_time(form):

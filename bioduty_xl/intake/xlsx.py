@@ -1,0 +1,265 @@
+"""Reads xlsx and xlsm packages, in the child process: calamine for the values, and beside it what
+calamine does not tell: error cells, formulas that were never calculated, and the marks.
+
+calamine gives '' for both kinds of cell, and needs memory for every cell between the outermost
+ones; so each sheet's XML is walked first, cells far off are cut out, and blank rows (a sheet
+formatted down to its end has a million) are dropped before anything looks at them.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from defusedxml import ElementTree
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from bioduty_xl.intake.raw import (
+    Odd,
+    RawBook,
+    RawSheet,
+    TooLarge,
+    far_cells,
+    is_imprecise,
+    trimmed,
+)
+from bioduty_xl.layout.table import address, parse_address, text_of
+
+WORKBOOK = "xl/workbook.xml"
+_RELATIONS = "xl/_rels/workbook.xml.rels"
+_PROPERTIES = "docProps/custom.xml"
+_MACROS = "xl/vbaProject.bin"
+
+_CHUNK = 1 << 20
+_LARGE = 4 << 20
+"""Bytes of a sheet's XML from which blank rows are dropped before it is walked."""
+
+_LARGEST = 96 << 20
+"""Bytes of it beyond which, blank rows dropped, it is no form."""
+
+_ROW_END = b"</row>"
+_NUMBERED_ROW = re.compile(rb'\s*<row (?:[^>]* )?r="\d+"')
+_EMPTY_ROWS = re.compile(rb'<row (?:[^>]* )?r="\d+"[^>]*/>')
+_CONTENT = (b"<v", b"<is", b"<f")
+
+
+def read(content: bytes) -> RawBook:
+    """Everything that identity and answers need from a package.
+
+    Raises:
+        TooLarge: a sheet holds far more than any form.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        marks = _marks(package)
+        walks = {part: _walk(package, part) for part in marks.parts}
+        whole = content
+        if any(walk.replaced is not None for walk in walks.values()):
+            whole = _replace(package, walks)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(whole))
+    if len(book.sheets_metadata) != len(marks.parts):
+        raise ValueError("sheets")
+    sheets = []
+    for index, (entry, part) in enumerate(zip(book.sheets_metadata, marks.parts, strict=True)):
+        if entry.typ != SheetTypeEnum.WorkSheet:
+            continue
+        rows = book.get_sheet_by_index(index).to_python(skip_empty_area=False)
+        visible = entry.visible == SheetVisibleEnum.Visible
+        names = marks.local_names.get(index, {})
+        sheets.append(_sheet(entry.name, visible, rows, walks[part], names))
+    return RawBook(tuple(sheets), marks.properties, marks.names, marks.macros)
+
+
+@dataclass
+class _Marks:
+    """What the package says about itself: the part of each sheet, in order, and the marks."""
+
+    parts: list[str]
+    macros: bool
+    properties: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    local_names: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+def _marks(package: zipfile.ZipFile) -> _Marks:
+    listed = set(package.namelist())
+    workbook = ElementTree.fromstring(package.read(WORKBOOK))
+    targets = {
+        relation.get("Id", ""): posixpath.normpath(
+            posixpath.join("/xl", relation.get("Target", ""))
+        ).lstrip("/")
+        for relation in ElementTree.fromstring(package.read(_RELATIONS))
+    }
+    parts = [targets[_relation_id(sheet)] for sheet in _elements(workbook, "sheet")]
+    marks = _Marks(parts, _MACROS in listed)
+    if _PROPERTIES in listed:
+        for element in ElementTree.fromstring(package.read(_PROPERTIES)):
+            marks.properties[element.get("name", "")] = "".join(element.itertext()).strip()
+    for element in _elements(workbook, "definedName"):
+        text = (element.text or "").strip().strip('"')
+        scope = element.get("localSheetId", "")
+        target = marks.local_names.setdefault(int(scope), {}) if scope.isdigit() else marks.names
+        target[element.get("name", "")] = text
+    return marks
+
+
+def _elements(root: Element, name: str) -> Iterator[Element]:
+    return (element for element in root.iter() if element.tag.rpartition("}")[2] == name)
+
+
+def _relation_id(sheet: Element) -> str:
+    """`r:id`, whose namespace differs between Transitional and Strict (ECMA-376 parts 1 and 4)."""
+    return next(text for name, text in sheet.attrib.items() if name.endswith("/relationships}id"))
+
+
+def _walk(package: zipfile.ZipFile, part: str) -> _Walk:
+    """Walk a sheet's XML; where blank rows or far cells were left out, what is left is kept."""
+    large = package.getinfo(part).file_size > _LARGE
+    content = b"".join(_without_blank_rows(package, part)) if large else package.read(part)
+    if len(content) > _LARGEST:
+        raise TooLarge
+    walk = _Walk(content)
+    cut = walk.cut()
+    if large or cut != content:
+        walk.replaced = cut
+    return walk
+
+
+def _without_blank_rows(package: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """A sheet's XML without the rows that only carry formats; only rows that state their number
+    are dropped, so that the others keep theirs.
+    """
+    left, kept = b"", 0
+    with package.open(part) as stream:
+        while chunk := stream.read(_CHUNK):
+            *rows, left = (left + chunk).split(_ROW_END)
+            for row in rows:
+                filled = any(mark in row for mark in _CONTENT)
+                if filled or not _NUMBERED_ROW.match(row):
+                    whole = _EMPTY_ROWS.sub(b"", row) + _ROW_END
+                    kept += len(whole)
+                    if kept > _LARGEST:
+                        raise TooLarge
+                    yield whole
+            if len(left) > _LARGE:
+                left = _EMPTY_ROWS.sub(b"", left)
+    yield _EMPTY_ROWS.sub(b"", left)
+
+
+def _replace(package: zipfile.ZipFile, walks: dict[str, _Walk]) -> bytes:
+    """The package with its shortened sheets in place of the whole ones."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for name in package.namelist():
+            walk = walks.get(name)
+            shortened = walk.replaced if walk else None
+            made.writestr(name, package.read(name) if shortened is None else shortened)
+    return out.getvalue()
+
+
+def _sheet(
+    title: str, visible: bool, rows: Sequence[Sequence[object]], walk: _Walk, names: dict[str, str]
+) -> RawSheet:
+    grid = [trimmed(text_of(value) for value in row) for row in rows]
+    odd = {}
+    for (row, column), (kind, text) in walk.odd.items():
+        if (row, column) not in walk.far:
+            grid.extend([] for _ in range(row + 1 - len(grid)))
+            grid[row].extend([""] * (column + 1 - len(grid[row])))
+            grid[row][column] = text
+            odd[address(row, column)] = kind
+    for number, values in enumerate(rows):
+        for column, value in enumerate(values):
+            if is_imprecise(value):
+                odd[address(number, column)] = Odd.NUMBER
+    return RawSheet(title, visible, grid, names, odd, tuple(map(_name, sorted(walk.far))))
+
+
+def _name(place: tuple[int, int]) -> str:
+    return address(*place)
+
+
+class _Walk:
+    """One pass over a sheet's XML.
+
+    Attributes:
+        odd: cells that calamine would give as blank, with what stands in them.
+        far: filled cells that are left out.
+        replaced: the XML to read in place of the sheet's own; None: that one.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.odd: dict[tuple[int, int], tuple[Odd, str]] = {}
+        self.replaced: bytes | None = None
+        self._content = content
+        self._spans: dict[tuple[int, int], tuple[int, int]] = {}
+        self._row, self._column = -1, -1
+        self._type = ""
+        self._start = 0
+        self._formula: list[str] | None = None
+        self._value: list[str] | None = None
+        self._inline = False
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._begin
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = _refuse
+        self._parser.Parse(content, True)  # noqa: FBT003
+        self.far = far_cells(self._spans)
+
+    def cut(self) -> bytes:
+        """The XML without its far cells."""
+        kept, place = [], 0
+        for start, end in sorted(self._spans[far] for far in self.far):
+            kept.append(self._content[place:start])
+            place = end
+        return b"".join((*kept, self._content[place:]))
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        match name.rpartition(":")[2]:
+            case "row":
+                self._row = int(attributes.get("r", self._row + 2)) - 1
+                self._column = -1
+            case "c":
+                self._column += 1
+                if "r" in attributes:
+                    self._row, self._column = parse_address(attributes["r"])
+                self._type = attributes.get("t", "n")
+                self._start = self._parser.CurrentByteIndex
+                self._formula = self._value = None
+                self._inline = False
+            case "is":
+                self._inline = True
+            case "f":
+                self._formula = []
+                self._parser.CharacterDataHandler = self._formula.append
+            case "v":
+                self._value = []
+                self._parser.CharacterDataHandler = self._value.append
+
+    def _end(self, name: str) -> None:
+        match name.rpartition(":")[2]:
+            case "f" | "v":
+                self._parser.CharacterDataHandler = None
+            case "c":
+                self._close()
+
+    def _close(self) -> None:
+        value = "".join(self._value or ())
+        if not (value or self._inline or self._formula is not None):
+            return
+        place = self._row, self._column
+        end = self._content.find(b">", self._parser.CurrentByteIndex) + 1
+        self._spans[place] = self._start, end
+        if self._type == "e":
+            self.odd[place] = Odd.ERROR, value or "#ERROR!"
+        elif self._formula is not None and not value and self._type != "str" and not self._inline:
+            self.odd[place] = Odd.FORMULA, "=" + "".join(self._formula)
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("doctype")

@@ -1,0 +1,48 @@
+"""Is a folder on a disk of this machine? SQLite's locks and fsync cannot be trusted elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from bioduty_xl.errors import ConfigError
+
+_REMOTE = frozenset(
+    (
+        *("nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav"),
+        *("davfs", "fuse.davfs2", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gvfsd-fuse"),
+        *("fuse.glusterfs", "glusterfs", "ceph", "fuse.ceph", "lustre", "afs", "ncpfs", "vboxsf"),
+    )
+)
+"""File systems that live on another machine, as Linux and macOS name them."""
+
+_UNC = ("\\\\", "//")
+
+
+def require_local(folder: Path) -> None:
+    """Refuse a folder on a network disk.
+
+    Raises:
+        ConfigError: it is on one.
+    """
+    if is_remote(folder):
+        raise ConfigError(
+            f"状态文件夹 {folder} 在网络盘上，台账可能因此损坏，"
+            "请在 bioduty.toml 的 paths.state_dir 中改为本机磁盘上的文件夹"
+        )
+
+
+def is_remote(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, is on a network disk."""
+    if str(folder).startswith(_UNC):
+        return True
+    here = folder.resolve()
+    holding = [
+        disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
+    ]
+    if not holding:
+        return False
+    # Of two file systems mounted over one another, the later one is seen.
+    nearest = max(reversed(holding), key=lambda disk: len(Path(disk.mountpoint).parts))
+    return nearest.fstype.lower() in _REMOTE or "remote" in nearest.opts.split(",")
