@@ -58,9 +58,19 @@ class Job:
     def open(self, path):
         self.load(path)
 
-    def store(self, path, form):
+    def store(self, path, form, password=""):
         target = uno.systemPathToFileUrl(path)
-        self.books[0].storeToURL(target, (_property("FilterName", FILTERS[form]),))
+        properties = [_property("FilterName", FILTERS[form])]
+        if password and form == "xlsx":
+            named = "com.sun.star.beans.NamedValue"
+            given = [
+                uno.createUnoStruct(named, name, value)
+                for name, value in (("OOXPassword", password), ("CryptoType", "Standard"))
+            ]
+            properties.append(_property("EncryptionData", uno.Any(f"[]{named}", tuple(given))))
+        elif password:
+            properties.append(_property("Password", password))
+        self.books[0].storeToURL(target, tuple(properties))
 
     def texts(self, sheet, cells):
         for name, text in cells.items():

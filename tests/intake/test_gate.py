@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 import pytest
-from books import copy, rezip
+from books import copy
 
 from bioduty_xl.errors import NotAReturn, Unreadable
 from bioduty_xl.intake import gate

@@ -1,0 +1,63 @@
+"""Serves one test: runs `collect` in forked children, killed at a step or after a time.
+
+Reads a request a line (JSON) on standard input: {"root", "as_of", "steps": [n or null, …],
+"seconds": [s or null, …]}; one child is forked for each step. A child is killed at its step by the
+preloaded library, or after its seconds by a signal. Answers with a line: the wait statuses, and the
+steps that a child which ran to its end has counted.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+from bioduty_xl import Workspace
+from bioduty_xl.errors import Busy
+from bioduty_xl.intake import reader, sandbox  # noqa: F401  # so that children need not import it
+
+killer = ctypes.CDLL(None)
+BUSY = 75
+
+
+def collect(root, as_of, step, report):
+    killer.step_killer_arm(ctypes.c_long(step or 0))
+    try:
+        Workspace.open(root).collect(as_of=as_of)
+    except Busy:
+        os._exit(BUSY)
+    os.write(report, json.dumps(killer.step_killer_count()).encode())
+    os._exit(0)
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    children, pipes = [], []
+    for step in request["steps"]:
+        read, report = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                collect(request["root"], request["as_of"], step, report)
+            finally:
+                os._exit(1)
+        os.close(report)
+        children.append(child)
+        pipes.append(read)
+    started = time.monotonic()
+    timers = []
+    for child, seconds in zip(children, request["seconds"], strict=True):
+        if seconds is not None:
+            left = max(0.0, seconds - (time.monotonic() - started))
+            timers.append(threading.Timer(left, os.kill, (child, signal.SIGKILL)))
+            timers[-1].start()
+    # The timers aim at children that are not waited for yet: a zombie's number is not used again.
+    for timer in timers:
+        timer.join()
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    counts = [os.read(pipe, 100).decode() for pipe in pipes]
+    for pipe in pipes:
+        os.close(pipe)
+    print(json.dumps({"statuses": statuses, "counts": counts}), flush=True)
