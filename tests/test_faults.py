@@ -1,8 +1,8 @@
 """What goes wrong out there, row by row: each fault is made for real and must end as promised.
 
-Whatever a file is, its bytes are in the store, its row is on record, and its reason says what to do
-next (`kept`). docs/reliability.md is the promise; killed runs are in test_killed.py, full and remote
-disks in test_disk.py.
+Whatever a file is, its bytes are in the store, its row is on record, and its reason says what to
+do next (`kept`). docs/reliability.md is the promise; killed runs are in test_killed.py, full and
+remote disks in test_disk.py.
 """
 
 import os
