@@ -260,8 +260,10 @@ def consolidate(options: Options, period: str | None) -> None:
 def status(options: Options, period: str | None) -> None:
     """一个报送期目前的报送情况。"""
     workspace = options.open()
-    standing = workspace.standing(_period(workspace, options, period), as_of=options.as_of)
-    options.print(printing.status(standing), standing.as_json())
+    chosen = _period(workspace, options, period)
+    standing = workspace.standing(chosen, as_of=options.as_of)
+    waiting = () if options.json else workspace.waiting_files(chosen, as_of=options.as_of)
+    options.print(printing.status(standing) + printing.waiting(waiting), standing.as_json())
 
 
 @_command(cli)

@@ -73,10 +73,14 @@ def files_of(
     ]
 
 
-def _counts(files: list[FileRecord]) -> Counter[str]:
-    """How many files have each verdict; an archive is counted by what was in it."""
+def own_files(files: list[FileRecord]) -> list[FileRecord]:
+    """Files without the archives that were opened, in whose place their members stand."""
     opened = {file.container for file in files}
-    return Counter(file.verdict for file in files if file.id not in opened)
+    return [file for file in files if file.id not in opened]
+
+
+def _counts(files: list[FileRecord]) -> Counter[str]:
+    return Counter(file.verdict for file in own_files(files))
 
 
 def _receipt(ledger: Ledger, files: list[FileRecord]) -> Receipt:

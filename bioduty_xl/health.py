@@ -14,8 +14,10 @@ from typing import Any
 from bioduty_xl.domain.calendar import is_announced
 from bioduty_xl.errors import BiodutyError
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE, open_template
+from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
 from bioduty_xl.ledger import Ledger
+from bioduty_xl.reception import require_inbox
 from bioduty_xl.workspace import Workspace
 
 ENOUGH_DISK = 500 << 20
@@ -64,10 +66,14 @@ def _check(name: str, step: Callable[[], str]) -> Check:
 
 def _readable(workspace: Workspace) -> str:
     os.listdir(workspace.inbox)
+    path = workspace.state_dir / "ledger.sqlite"
+    with Ledger(path, read_only=True) as ledger:
+        require_inbox(workspace.inbox, ledger)
     return str(workspace.inbox)
 
 
 def _writable(workspace: Workspace) -> str:
+    require_local(workspace.state_dir)
     workspace.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     probe = workspace.state_dir / ".probe"
     probe.write_bytes(b"")

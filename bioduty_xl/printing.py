@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioduty_xl.domain.standing import Standing, UnitState
-from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
+from bioduty_xl.domain.verdict import Collected, FileReport, Verdict, verdict_word
 
 if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.batch import Pass
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.health import Check
+    from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
 
 _LEAST_WIDTH = 100
@@ -80,6 +81,14 @@ def status(standing: Standing) -> str:
     ]
     headings = ("代码", "单位", "状态", "收到", "逾期天数", "必报", "缺项", "错误", "提示")
     return "\n".join(lines) + table(headings, rows)
+
+
+def waiting(files: Sequence[FileRecord]) -> str:
+    """The files that a person has to look at, each with what to do; empty where there is none."""
+    if not files:
+        return ""
+    lines = [f"  [{verdict_word(file.verdict)}] {file.name}：{file.reason}" for file in files]
+    return "\n".join(("", "待处理的文件（核实后可用 bioduty assign 认定）：", *lines))
 
 
 def collected(found: Collected) -> str:

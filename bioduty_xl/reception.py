@@ -19,7 +19,7 @@ from bioduty_xl.domain.calendar import CHINA, Calendar
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
 from bioduty_xl.errors import BiodutyError, ConfigError, ReturnError
 from bioduty_xl.intake import archive, filing, gate
-from bioduty_xl.ledger import Assignment, Conclusion, FileRecord
+from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ class Reception:
         Raises:
             BiodutyError: the inbox is not there.
         """
-        self._require_inbox()
+        require_inbox(self.inbox, self.desk.ledger)
+        self._mark_inbox()
         left = self.desk.ledger.unreported()
         reports = [report for file in left for report in self._resume(file)]
         found = filing.scan(self.inbox)
@@ -105,20 +106,8 @@ class Reception:
                     filing.tidy(arrival, file.sha256, self.inbox, folder)
         return report_of(file.name, file.sha256, conclusion)
 
-    def _require_inbox(self) -> None:
-        """Make sure that the inbox is the one that was there before, and not the empty folder that
-        is left where a share is not connected.
-        """
+    def _mark_inbox(self) -> None:
         inbox, ledger = str(self.inbox.resolve()), self.desk.ledger
-        if not self.inbox.is_dir():
-            raise BiodutyError(
-                f"收件夹 {self.inbox} 不可用：请检查共享盘是否连接；要换收件夹，请修改 bioduty.toml"
-            )
-        if ledger.knows_inbox(inbox) and not filing.is_ours(self.inbox):
-            raise BiodutyError(
-                f"收件夹 {self.inbox} 不可用：里面没有先前留下的标记，可能是共享盘没有连接。"
-                f"确是这个文件夹的，请在其中新建名为 {filing.SENTINEL} 的空文件"
-            )
         if filing.mark_as_ours(self.inbox) and not ledger.knows_inbox(inbox):
             ledger.remember_inbox(inbox)
 
@@ -253,6 +242,24 @@ class Reception:
 
 _FOREVER = 9999
 """The year of a pass without a moment of its own."""
+
+
+def require_inbox(inbox: Path, ledger: Ledger) -> None:
+    """Make sure that an inbox is the one that was there before, and not the empty folder that is
+    left where a share is not connected.
+
+    Raises:
+        BiodutyError: it is not there, or lost the mark that it had.
+    """
+    if not inbox.is_dir():
+        raise BiodutyError(
+            f"收件夹 {inbox} 不可用：请检查共享盘是否连接；要换收件夹，请修改 bioduty.toml"
+        )
+    if ledger.knows_inbox(str(inbox.resolve())) and not filing.is_ours(inbox):
+        raise BiodutyError(
+            f"收件夹 {inbox} 不可用：里面没有先前留下的标记，可能是共享盘没有连接。"
+            f"确是这个文件夹的，请在其中新建名为 {filing.SENTINEL} 的空文件"
+        )
 
 
 def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:

@@ -36,7 +36,7 @@ from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, packaged
-from bioduty_xl.ledger import Assignment, Ledger
+from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
 from bioduty_xl.reception import LEFTOVER, Reception, find_file
 
@@ -353,6 +353,19 @@ class Workspace:
             return evidence.take_standing(
                 self.plan, self.rulebook, ledger, self.period(period), moment(as_of)
             )
+
+    def waiting_files(self, period: str | Period, *, as_of: When) -> list[FileRecord]:
+        """The files of a period that are held or rejected, each with its reason; archives are left
+        out, since their members are files of their own. Changes nothing.
+        """
+        with self._ledger(read_only=True) as ledger:
+            return [
+                file
+                for file in evidence.own_files(
+                    evidence.files_of(ledger, self.rulebook, self.period(period), moment(as_of))
+                )
+                if file.verdict in (Verdict.HELD, Verdict.REJECTED)
+            ]
 
     def entries(self, period: str | Period, *, as_of: When | None = None) -> pd.DataFrame:
         """Every unit × item × role of a period with its state and answers; see

@@ -73,10 +73,15 @@ class Calendar:
         return self._rolled(date(period.year, period.last_month, self.due_day))
 
     def covers(self, period: Period) -> tuple[date, date]:
-        """First and last day that a period's return reports on; the last is the due date."""
+        """First and last day that a period's return reports on: from the day after the period
+        before was due, so that no day falls between two forms, to the due date.
+        """
         special = self.special.get(period)
-        start = special.covers_from if special and special.covers_from else period.start
-        return start, self.due(period)
+        if special and special.covers_from:
+            return special.covers_from, self.due(period)
+        if period <= self.first:
+            return period.start, self.due(period)
+        return self.due(period.shift(-1)) + timedelta(days=1), self.due(period)
 
     def current(self, as_of: datetime) -> Period:
         """The period people mean at a moment: the one whose due date is nearest ahead, or for

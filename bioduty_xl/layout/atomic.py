@@ -8,8 +8,12 @@ import time
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace a file in one step, durably; one that holds the same bytes already is left alone."""
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Replace a file in one step, durably; one that holds the same bytes already is left alone.
+
+    Args:
+        mode: its rights; None: as for any new file of this user (the umask).
+    """
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,11 +23,17 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, mode)
+        os.chmod(name, _usual_mode() if mode is None else mode)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _usual_mode() -> int:
+    mask = os.umask(0o077)  # there is no way to ask without setting it
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def write_beside_if_open(path: Path, content: bytes, tries: int = 5) -> Path:

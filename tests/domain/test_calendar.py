@@ -27,7 +27,13 @@ def test_returns_are_due_on_the_25th_of_the_last_month():
 def test_the_first_return_has_its_own_date_and_reach():
     assert FIRST.due(Q1) == date(2024, 4, 25)
     assert FIRST.covers(Q1) == (date(2023, 3, 3), date(2024, 4, 25))
-    assert FIRST.covers(Q2) == (date(2024, 4, 1), date(2024, 6, 25))
+
+
+def test_no_day_falls_between_two_forms():
+    for period in (Q2, Q2.shift(1), Q2.shift(2), Q2.shift(3)):
+        first, last = FIRST.covers(period)
+        assert last == FIRST.due(period)
+        assert first == FIRST.covers(period.shift(-1))[1] + timedelta(days=1)
 
 
 @pytest.mark.parametrize(
