@@ -120,11 +120,19 @@ class Rules(_Section):
         required: grounds on which an obligation is required.
         placeholders: further words that are no answer.
         off: codes of findings that are not wanted.
+        same_text_from: letters and digits from which equal texts are no coincidence.
+        long_text: characters of an answer beyond which it should be shortened.
+        unfinished_words: words in 下一步工作打算 that do not go with 已完成.
     """
 
     required: frozenset[Ground] = ALL_GROUNDS
     placeholders: tuple[str, ...] = ()
     off: frozenset[str] = frozenset()
+    same_text_from: int = Field(default=15, ge=1)
+    long_text: int = Field(default=3000, ge=1)
+    unfinished_words: tuple[str, ...] = (
+        *("尚未", "未完成", "继续推进", "加快", "抓紧", "尽快", "力争", "争取", "启动", "剩余"),
+    )
 
 
 class Intake(_Section):

@@ -141,7 +141,9 @@ class Desk:
             self.plan,
             self._obligations(returned.unit),
             self.settings.wording,
-            self._previous(before),
+            self._entries(before),
+            self._entries(self._last_quarter(returned)),
+            self.settings.rules,
         )
         return Conclusion(
             Verdict.ACCEPTED.value,
@@ -164,10 +166,15 @@ class Desk:
         duties = self.plan.obligations(self.settings.rules.required)
         return {duty.item: duty for duty in duties if duty.unit == unit}
 
-    def _previous(self, before: list[FileRecord]) -> Mapping[str, Entry]:
-        if not before:
+    def _last_quarter(self, returned: Return) -> list[FileRecord]:
+        revisions = self.ledger.revisions(returned.kind, returned.period.shift(-1))
+        return revisions.get(returned.unit, [])
+
+    def _entries(self, revisions: list[FileRecord]) -> Mapping[str, Entry]:
+        """The rows of the newest of some revisions, by item."""
+        if not revisions:
             return {}
-        return {entry.item: entry for entry in self.ledger.entries(before[-1])}
+        return {entry.item: entry for entry in self.ledger.entries(revisions[-1])}
 
 
 def _trapped(accept: Callable[[], Conclusion]) -> Conclusion:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from bioduty_xl.config import Settings
 from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS, is_announced
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
-from bioduty_xl.domain.returns import ItemState, Severity
+from bioduty_xl.domain.returns import Entry, Finding, ItemState, Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, UnitState, assess
 from bioduty_xl.domain.verdict import Verdict
 from bioduty_xl.ledger import FileRecord, Ledger
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.rules.registry import compare
+from bioduty_xl.rules.rule import Filed, Quarter
 
 _GROUNDS = {
     Ground.LEAD: "牵头单位",
@@ -25,39 +29,122 @@ _GROUNDS = {
 
 
 def take_standing(
-    plan: Plan, rulebook: Rulebook, ledger: Ledger, period: Period, as_of: datetime
+    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
 ) -> Standing:
     """Where a period stands, by what was received up to a moment."""
-    receipts = {
-        unit: _receipt(ledger, files)
-        for unit, files in ledger.revisions(FormKind.RETURN, period, as_of).items()
-    }
-    counts = _counts(files_of(ledger, rulebook, period, as_of))
-    files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
-    return assess(plan, period, as_of, receipts, rulebook, files)
+    return _stand(
+        *(plan, settings, ledger, period, as_of),
+        _returns(plan, settings, ledger, period, as_of),
+    )
 
 
 def gather(
-    plan: Plan, rulebook: Rulebook, ledger: Ledger, period: Period, as_of: datetime
+    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
 ) -> Evidence:
     """All that the consolidated workbook shows."""
-    standing = take_standing(plan, rulebook, ledger, period, as_of)
-    revisions = ledger.revisions(FormKind.RETURN, period, as_of)
-    newest = {unit: files[-1] for unit, files in revisions.items()}
-    contacts = ledger.contact_forms(as_of)
+    returns = _returns(plan, settings, ledger, period, as_of)
+    standing = _stand(plan, settings, ledger, period, as_of, returns)
     forms = ledger.revisions(FormKind.CONTACTS, period, as_of)
-    judged = [*newest.values(), *(files[-1] for files in forms.values())]
+    rulebook = settings.rulebook(plan)
     files = files_of(ledger, rulebook, period, as_of)
+    findings = [
+        *((one.newest, finding) for one in returns.values() for finding in one.findings),
+        *(
+            (file, finding)
+            for f in forms.values()
+            for file in f[-1:]
+            for finding in ledger.findings(file)
+        ),
+    ]
     return Evidence(
         plan,
         standing,
         rulebook.wording,
-        newest,
+        {unit: one.newest for unit, one in returns.items()},
         tuple(files),
-        tuple((file, finding) for file in judged for finding in ledger.findings(file)),
-        {unit: (file, ledger.contacts_in(file)) for unit, file in contacts.items()},
+        tuple(findings),
+        {
+            unit: (file, ledger.contacts_in(file))
+            for unit, file in ledger.contact_forms(as_of).items()
+        },
         tuple(_definitions(standing, rulebook, files).items()),
     )
+
+
+@dataclass(frozen=True)
+class _Returned:
+    """One unit's returns for a period, up to a moment.
+
+    Attributes:
+        files: its revisions, oldest first.
+        entries: the rows of the newest by item.
+        findings: of the newest, those that come of comparing units included.
+    """
+
+    files: Sequence[FileRecord]
+    entries: Mapping[str, Entry]
+    findings: tuple[Finding, ...]
+
+    @property
+    def newest(self) -> FileRecord:
+        return self.files[-1]
+
+    @property
+    def receipt(self) -> Receipt:
+        weights = Counter(finding.severity for finding in self.findings)
+        return Receipt(
+            self.files[0].received,
+            self.newest.received,
+            self.newest.revision or len(self.files),
+            self.entries,
+            weights[Severity.ERROR],
+            weights[Severity.WARNING],
+        )
+
+
+def _returns(
+    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
+) -> dict[str, _Returned]:
+    """What came back, by unit code."""
+    revisions = ledger.revisions(FormKind.RETURN, period, as_of)
+    entries = {
+        unit: {entry.item: entry for entry in ledger.entries(files[-1])}
+        for unit, files in revisions.items()
+    }
+    quarter = Quarter(
+        plan,
+        [
+            Filed(unit.code, entries[unit.code], revisions[unit.code][-1].header)
+            for unit in plan.units
+            if unit.code in revisions
+        ],
+        {(duty.unit, duty.item): duty.role for duty in plan.obligations()},
+        {unit: ledger.contacts_in(file) for unit, file in ledger.contact_forms(as_of).items()},
+        settings.wording,
+        settings.rules,
+    )
+    compared = compare(quarter, settings.rules.off)
+    return {
+        unit: _Returned(
+            files, entries[unit], (*ledger.findings(files[-1]), *compared.get(unit, ()))
+        )
+        for unit, files in revisions.items()
+    }
+
+
+def _stand(
+    plan: Plan,
+    settings: Settings,
+    ledger: Ledger,
+    period: Period,
+    as_of: datetime,
+    returns: Mapping[str, _Returned],
+) -> Standing:
+    rulebook = settings.rulebook(plan)
+    counts = _counts(files_of(ledger, rulebook, period, as_of))
+    files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
+    receipts = {unit: one.receipt for unit, one in returns.items()}
+    return assess(plan, period, as_of, receipts, rulebook, files)
 
 
 def files_of(
@@ -81,19 +168,6 @@ def own_files(files: list[FileRecord]) -> list[FileRecord]:
 
 def _counts(files: list[FileRecord]) -> Counter[str]:
     return Counter(file.verdict for file in own_files(files))
-
-
-def _receipt(ledger: Ledger, files: list[FileRecord]) -> Receipt:
-    newest = files[-1]
-    weights = Counter(finding.severity for finding in ledger.findings(newest))
-    return Receipt(
-        files[0].received,
-        newest.received,
-        newest.revision or len(files),
-        {entry.item: entry for entry in ledger.entries(newest)},
-        weights[Severity.ERROR],
-        weights[Severity.WARNING],
-    )
 
 
 def _definitions(

@@ -342,7 +342,7 @@ class Workspace:
         period = self.period(period)
         with self._locked(), self._ledger() as ledger:
             progress("汇总", 0, 1)
-            found = evidence.gather(self.plan, self.rulebook, ledger, period, moment(as_of))
+            found = evidence.gather(self.plan, self.settings, ledger, period, moment(as_of))
             path = write_beside_if_open(self.report_file(period), render(found))
         _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
         return path
@@ -351,7 +351,7 @@ class Workspace:
         """Where a period stands at a moment. Changes nothing."""
         with self._ledger(read_only=True) as ledger:
             return evidence.take_standing(
-                self.plan, self.rulebook, ledger, self.period(period), moment(as_of)
+                self.plan, self.settings, ledger, self.period(period), moment(as_of)
             )
 
     def waiting_files(self, period: str | Period, *, as_of: When) -> list[FileRecord]:
@@ -378,7 +378,7 @@ class Workspace:
 
         until = moment(as_of) if as_of is not None else ALL_TIME
         with self._ledger(read_only=True) as ledger:
-            found = evidence.gather(self.plan, self.rulebook, ledger, self.period(period), until)
+            found = evidence.gather(self.plan, self.settings, ledger, self.period(period), until)
         return frames.entries(found)[list(frames.ENTRY_COLUMNS)]
 
     def _reception(self, desk: Desk, latest: datetime) -> Reception:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bioduty_xl.domain.plan import Obligation, Plan
-from bioduty_xl.domain.returns import Entry, Return, Severity, Wording
+from bioduty_xl.config import Rules
+from bioduty_xl.domain.plan import Obligation, Plan, Role
+from bioduty_xl.domain.returns import Contact, Entry, Return, Severity, Wording
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Case:
         obligations: the unit's own, by item key.
         wording: which texts are no answer.
         previous: the entries of the unit's revision before this one, by item key.
+        last: those of the return that counts for the quarter before.
+        tuning: thresholds and words.
     """
 
     returned: Return
@@ -26,6 +29,46 @@ class Case:
     obligations: Mapping[str, Obligation]
     wording: Wording = Wording()
     previous: Mapping[str, Entry] = field(default_factory=dict)
+    last: Mapping[str, Entry] = field(default_factory=dict)
+    tuning: Rules = Rules()
+
+    def answer(self, entry: Entry, key: str) -> str:
+        """An answer's text; empty where it says nothing or could not be read."""
+        text = entry[key]
+        return text if key not in entry.unreadable and self.wording.is_answer(text) else ""
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A unit's return that counts, among those of its period.
+
+    Attributes:
+        unit: its code.
+        entries: its rows by item key.
+        header: its labelled fields.
+    """
+
+    unit: str
+    entries: Mapping[str, Entry]
+    header: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """All returns that count for a period, for the rules that compare units.
+
+    Attributes:
+        returns: in plan order.
+        roles: each unit's role in each item, by (unit, item).
+        contacts: the contacts known of each unit.
+    """
+
+    plan: Plan
+    returns: Sequence[Filed]
+    roles: Mapping[tuple[str, str], Role]
+    contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
+    wording: Wording = Wording()
+    tuning: Rules = Rules()
 
 
 @dataclass(frozen=True)
@@ -58,3 +101,18 @@ class Rule:
     severity: Severity
     why: str
     check: Callable[[Case], Iterator[Hit]]
+
+
+@dataclass(frozen=True)
+class QuarterRule:
+    """A rule that compares the returns of several units; `check` gives (unit, hit) pairs.
+
+    Attributes:
+        code, severity, why: as for a `Rule`.
+        check: finds its hits in a quarter.
+    """
+
+    code: str
+    severity: Severity
+    why: str
+    check: Callable[[Quarter], Iterator[tuple[str, Hit]]]

@@ -2,25 +2,44 @@
 
 import pytest
 
+from bioduty_xl.config import Rules
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Item, Measure, Obligation, Part, Plan, Role, Unit, UnitKind
 from bioduty_xl.domain.returns import Contact, Entry, Return
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.rules.registry import all_rules, judge
+from bioduty_xl.rules.registry import all_rules, compare, judge, quarter_wide_rules
 from bioduty_xl.rules.return_rules import is_phone
-from bioduty_xl.rules.rule import Case
+from bioduty_xl.rules.rule import Case, Filed, Quarter
 
 PLAN = Plan(
     "方案",
     (Part(1, "一"),),
     (Unit("U01", "甲局", UnitKind.DEPARTMENT),),
-    (Item("T01", 1, 1, "任务一", "…", ("U01",), (), (), (Measure("T01-M1", "…"),)),),
+    (
+        Item(
+            *("T01", 1, 1, "任务一", "开展湿地保护，编制保护规划并组织实施。"),
+            *(("U01",), (), ()),
+            (Measure("T01-M1", "组织开展全市湿地资源调查，建立湿地资源档案。"),),
+        ),
+    ),
 )
 SIGNED = {"filler": "赵某", "phone": "0812-1234567", "approver": "钱某"}
 GOOD = {"no": "1", "task": "任务一", "status": "推进中", "progress": "巡护12次", "problems": "无"}
 
 
-def codes(entries=None, header=SIGNED, contacts=None, previous=None, required=True, owed=True):
+LONG = "4月至6月开展湿地巡护12次，新建监测样地3处。"
+
+
+def codes(
+    entries=None,
+    header=SIGNED,
+    contacts=None,
+    previous=None,
+    required=True,
+    owed=True,
+    last=None,
+    tuning=None,
+):
     if contacts is None:
         returned = Return(
             FormKind.RETURN,
@@ -35,8 +54,15 @@ def codes(entries=None, header=SIGNED, contacts=None, previous=None, required=Tr
             FormKind.CONTACTS, "U01", Period(2024, 1), {}, {}, contacts=tuple(contacts)
         )
     duties = {"T01": Obligation("U01", "T01", Role.LEAD, required)} if owed else {}
-    before = {"T01": Entry("T01", previous)} if previous else {}
-    return {finding.code for finding in judge(Case(returned, PLAN, duties, previous=before))}
+    case = Case(
+        returned,
+        PLAN,
+        duties,
+        previous={"T01": Entry("T01", previous)} if previous else {},
+        last={"T01": Entry("T01", last)} if last else {},
+        tuning=tuning or Rules(),
+    )
+    return {finding.code for finding in judge(case)}
 
 
 def test_a_good_return_has_no_findings():
@@ -80,6 +106,30 @@ CASES = {
         lambda: codes(contacts=[Contact("U01", name="钱某", phone="139000000")]),
         lambda: codes(contacts=[PERSON]),
     ),
+    "DONE_BUT_UNFINISHED": (
+        lambda: codes([{**GOOD, "status": "已完成", "next_steps": "继续推进剩余点位监测"}]),
+        lambda: codes([{**GOOD, "status": "已完成", "next_steps": "巩固成果，定期回访"}]),
+    ),
+    "UNCHANGED": (
+        lambda: codes([{**GOOD, "progress": LONG}], last={"progress": LONG + " "}),
+        lambda: codes([{**GOOD, "progress": LONG}], last={"progress": "上期做的是另一件事12次。"}),
+    ),
+    "COPIED_FROM_PLAN": (
+        lambda: codes([{**GOOD, "progress": "组织开展全市湿地资源调查，建立湿地资源档案"}]),
+        lambda: codes([{**GOOD, "progress": "组织开展全市湿地资源调查3次，查清湿地12处。"}]),
+    ),
+    "NO_FIGURE": (
+        lambda: codes([{**GOOD, "progress": "积极开展了宣传工作"}]),
+        lambda: codes([{**GOOD, "progress": "开展宣传三次"}]),
+    ),
+    "TEXT_TOO_LONG": (
+        lambda: codes([{**GOOD, "remark": "长1" * 1501}]),
+        lambda: codes([{**GOOD, "remark": "长1" * 1500}]),
+    ),
+    "TEXT_CUT": (
+        lambda: codes([{**GOOD, "features": "字" * 255}]),
+        lambda: codes([{**GOOD, "features": "字" * 254 + "。"}]),
+    ),
     "ROW_MISSING": (lambda: codes([]), lambda: codes([], required=False)),
     "CONTACT_BLANK": (lambda: codes(contacts=[]), lambda: codes(contacts=[PERSON])),
 }
@@ -117,3 +167,94 @@ def test_real_ways_to_write_a_number_are_phones(text):
 @pytest.mark.parametrize("text", ["", "无", "1390000000", "12900000000", "139000000001", "张三"])
 def test_what_cannot_be_dialled_is_not(text):
     assert not is_phone(text)
+
+
+def test_a_text_in_which_only_the_figures_changed_is_told_apart_from_the_same_text():
+    returned = Return(
+        *(FormKind.RETURN, "U01", Period(2024, 2), SIGNED, {}),
+        (Entry("T01", {**GOOD, "progress": LONG.replace("12", "15")}),),
+    )
+    duties = {"T01": Obligation("U01", "T01", Role.LEAD, True)}
+    before = {"T01": Entry("T01", {"progress": LONG})}
+    (finding,) = judge(Case(returned, PLAN, duties, last=before))
+    assert (finding.code, "只有数字不同" in finding.message) == ("UNCHANGED", True)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "entry", "code"),
+    [
+        (Rules(long_text=10), {**GOOD, "remark": "一二三四五六七八九十1"}, "TEXT_TOO_LONG"),
+        (
+            Rules(unfinished_words=("回访",)),
+            {**GOOD, "status": "已完成", "next_steps": "定期回访"},
+            "DONE_BUT_UNFINISHED",
+        ),
+        (Rules(same_text_from=4), {**GOOD, "progress": "编制保护规划"}, "COPIED_FROM_PLAN"),
+    ],
+)
+def test_thresholds_and_words_are_settings(tuning, entry, code):
+    assert code in codes([entry], tuning=tuning)
+    assert code not in codes([entry])
+
+
+def test_every_finding_can_be_switched_off():
+    returned = Return(FormKind.RETURN, "U01", Period(2024, 2), {}, {}, ())
+    case = Case(returned, PLAN, {})
+    assert {finding.code for finding in judge(case)} == {"HEADER_BLANK"}
+    assert judge(case, frozenset({"HEADER_BLANK"})) == ()
+
+
+UNITS = tuple(Unit(f"U0{n}", f"第{n}局", UnitKind.DEPARTMENT) for n in (1, 2, 3))
+WIDE = Plan("方案", PLAN.parts, UNITS, PLAN.items)
+ROLES = {("U01", "T01"): Role.LEAD, ("U02", "T01"): Role.RESPONSIBLE, ("U03", "T01"): Role.COUNTY}
+
+
+def compared(*answers, fillers=(), contacts=None, off=frozenset()):
+    """Codes by unit; one return for each of `answers`."""
+    returns = [
+        Filed(unit.code, {"T01": Entry("T01", texts)}, {"filler": filler})
+        for unit, texts, filler in zip(UNITS, answers, [*fillers, "", "", ""], strict=False)
+    ]
+    found = compare(Quarter(WIDE, returns, ROLES, contacts or {}), off)
+    return {unit: [finding.code for finding in findings] for unit, findings in found.items()}
+
+
+def said(progress, status="推进中"):
+    return {"progress": progress, "status": status}
+
+
+QUARTER_CASES = {
+    "SAME_AS_ANOTHER": (
+        lambda: compared(said(LONG), said("另外做的事"), said(LONG + "。")),
+        {"U01": ["SAME_AS_ANOTHER"], "U03": ["SAME_AS_ANOTHER"]},
+        lambda: compared(said("同样的短句"), said("同样的短句"), said(LONG)),
+    ),
+    "ROLES_CONTRADICT": (
+        lambda: compared(said("甲1", "已完成"), said("乙1", "推进中"), said("丙1", "未启动")),
+        {"U01": ["ROLES_CONTRADICT"], "U03": ["ROLES_CONTRADICT"]},
+        lambda: compared(said("甲1", "推进中"), said("乙1", "已完成"), said("丙1", "未启动")),
+    ),
+    "CONTACT_STALE": (
+        lambda: compared(
+            said("甲1"),
+            said("乙1"),
+            fillers=("孙某", "钱某"),
+            contacts={"U01": [PERSON], "U02": [PERSON]},
+        ),
+        {"U01": ["CONTACT_STALE"]},
+        lambda: compared(said("甲1"), fillers=("孙某",)),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", QUARTER_CASES)
+def test_the_rule_that_compares_units_fires_where_it_should_and_only_there(code):
+    fires, units, silent = QUARTER_CASES[code]
+    assert fires() == units
+    assert silent() == {}
+
+
+def test_every_rule_that_compares_units_has_a_case_and_can_be_switched_off():
+    assert {rule.code for rule in quarter_wide_rules()} == set(QUARTER_CASES)
+    assert all(rule.why.endswith("。") for rule in quarter_wide_rules())
+    assert compared(said(LONG), said(LONG), off=frozenset({"SAME_AS_ANOTHER"})) == {}

@@ -1,0 +1,93 @@
+"""Rules that compare the returns of several units, judged when a period is looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from bioduty_xl.domain.plan import Role, fold
+from bioduty_xl.domain.returns import Entry, Progress, Severity, progress_of
+from bioduty_xl.layout.sheets import RETURN_FORM
+from bioduty_xl.rules.rule import Hit, Quarter, QuarterRule
+from bioduty_xl.rules.text_rules import core
+
+
+def same_as_another(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
+    """The same words as another unit, about whatever item."""
+    owners: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+    for filed in quarter.returns:
+        for entry in filed.entries.values():
+            text = core(entry["progress"])
+            readable = "progress" not in entry.unreadable
+            if readable and len(text) >= quarter.tuning.same_text_from:
+                owners[text].append((filed.unit, entry))
+    for same in owners.values():
+        units = list(dict.fromkeys(unit for unit, _ in same))
+        for unit, entry in same if len(units) > 1 else ():
+            others = [quarter.plan.by_code[other].name for other in units if other != unit]
+            yield (
+                unit,
+                Hit.at(entry, "progress", f"与{_listed(others)}所报相同，请写本单位自己的工作"),
+            )
+
+
+def roles_contradict(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
+    """The lead says 已完成 and another unit 未启动 of the same item, or the other way round."""
+    for item in quarter.plan.items:
+        leads = _saying(quarter, item.key, lead=True)
+        others = _saying(quarter, item.key, lead=False)
+        for mine, theirs in ((leads, others), (others, leads)):
+            for unit, entry in mine.get(Progress.DONE, ()):
+                for other, contrary in theirs.get(Progress.NOT_STARTED, ()):
+                    yield unit, _contradiction(quarter, entry, other, Progress.NOT_STARTED)
+                    yield other, _contradiction(quarter, contrary, unit, Progress.DONE)
+
+
+def contact_stale(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
+    """A return filled by somebody else than the contacts that the unit named."""
+    for filed in quarter.returns:
+        filler = fold(filed.header.get("filler", ""))
+        names = [contact.name for contact in quarter.contacts.get(filed.unit, ()) if contact.name]
+        if filler and names and filler not in map(fold, names):
+            label = RETURN_FORM.field_by_key["filler"].label
+            yield (
+                filed.unit,
+                Hit(
+                    f"{label}“{filed.header['filler'].strip()}”不在联系人名单（{_listed(names)}）中，"
+                    "联系人如有变动，请重新报送联系人名单",
+                    RETURN_FORM.title,
+                ),
+            )
+
+
+def _saying(quarter: Quarter, item: str, *, lead: bool) -> dict[Progress, list[tuple[str, Entry]]]:
+    """What leading, or all other, units chose for an item."""
+    found: dict[Progress, list[tuple[str, Entry]]] = defaultdict(list)
+    for filed in quarter.returns:
+        entry, role = filed.entries.get(item), quarter.roles.get((filed.unit, item))
+        chosen = progress_of(entry) if entry else None
+        if entry and chosen and role is not None and (role is Role.LEAD) is lead:
+            found[chosen].append((filed.unit, entry))
+    return found
+
+
+def _contradiction(quarter: Quarter, entry: Entry, other: str, said: Progress) -> Hit:
+    name = quarter.plan.by_code[other].name
+    return Hit.at(
+        entry,
+        "status",
+        f"同一项任务，{name}报“{said.value}”，本单位报“{entry['status'].strip()}”，请会商核对",
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return "、".join(names[:3]) + (f"等 {len(names)} 个" if len(names) > 3 else "")
+
+
+RULES = (
+    QuarterRule("SAME_AS_ANOTHER", Severity.WARNING, "各单位应写自己的工作。", same_as_another),
+    QuarterRule(
+        "ROLES_CONTRADICT", Severity.WARNING, "同一任务各单位的状态不应相互矛盾。", roles_contradict
+    ),
+    QuarterRule("CONTACT_STALE", Severity.WARNING, "联系人变动要及时更新。", contact_stale),
+)
