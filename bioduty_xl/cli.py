@@ -218,12 +218,15 @@ def template_build(options: Options, folder: Path) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 @click.option("--unit", metavar="NAME", help="只生成这一个单位的")
-def generate(options: Options, period: str | None, unit: str | None) -> None:
+@click.option("--contacts", is_flag=True, help="同时生成联系人名单")
+def generate(options: Options, period: str | None, unit: str | None, contacts: bool) -> None:
     """生成各单位的报送表（首次报送同时生成联系人名单）。"""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
-        paths = workspace.generate(chosen, unit, as_of=options.as_of, progress=progress)
+        paths = workspace.generate(
+            chosen, unit, contacts=contacts, as_of=options.as_of, progress=progress
+        )
     forms = [str(path) for path in paths]
     options.print(printing.generated(chosen, paths), {"period": chosen, "forms": forms})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from bioduty_xl.domain.plan import Obligation, Plan, Unit
 from bioduty_xl.domain.returns import Contact
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook
+from bioduty_xl.forms.correction import Correction
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
 from bioduty_xl.forms.writer import Order, write_contacts_form, write_return_form
 from bioduty_xl.layout.sheets import (
@@ -43,11 +44,25 @@ class Handout:
     folder: Path
     template: Callable[[str], Path]
 
-    @property
-    def kinds(self) -> tuple[FormKind, ...]:
-        """The forms that go out: with the first return, also the contact form (the letter, 二)."""
+    def forms(
+        self, units: Sequence[Unit], *, contacts: bool = False
+    ) -> tuple[tuple[FormKind, Unit], ...]:
+        """The forms that go out, return forms first: with the first return also the contact form
+        (the letter, 二), and again to a unit that was asked for its contacts and named none.
+
+        Args:
+            contacts: contact forms for all, because they are asked for.
+        """
         first = self.period == self.rulebook.calendar.first
-        return (FormKind.RETURN, FormKind.CONTACTS) if first else (FormKind.RETURN,)
+        known, asked = self.ledger.contact_forms(), self.ledger.units_asked(FormKind.CONTACTS)
+        return (
+            *((FormKind.RETURN, unit) for unit in units),
+            *(
+                (FormKind.CONTACTS, unit)
+                for unit in units
+                if first or contacts or (unit.code in asked and unit.code not in known)
+            ),
+        )
 
     def write(self, kind: FormKind, unit: Unit) -> tuple[Stamp, Path]:
         """Write one form; the same inputs give the same bytes."""
@@ -68,6 +83,26 @@ class Handout:
             path,
         )
         return order.stamp, path
+
+    def correct(self, unit: Unit, correction: Correction) -> Path:
+        """Write a unit's correction copy; the same inputs give the same bytes."""
+        path = self.correction_file(unit)
+        write_return_form(
+            self._order(FormKind.RETURN, unit),
+            self.plan,
+            [duty for duty in self._obligations if duty.unit == unit.code],
+            self.seal,
+            self.settings.wording,
+            self.template(RETURN_TEMPLATE),
+            path,
+            correction,
+        )
+        return path
+
+    def correction_file(self, unit: Unit) -> Path:
+        """Where a unit's correction copy goes."""
+        name = unit.name.translate(_FORBIDDEN_IN_NAMES)
+        return self.folder / "corrections" / f"{name}_{self.period}_退回修改.xlsx"
 
     @property
     def _obligations(self) -> tuple[Obligation, ...]:

@@ -236,6 +236,11 @@ class Ledger:
         )
         return frozenset(unit for (unit,) in rows)
 
+    def units_asked(self, kind: FormKind) -> frozenset[str]:
+        """Codes of the units to whom a form of this kind was ever handed out."""
+        rows = self._query("SELECT DISTINCT unit FROM forms WHERE kind = ?", (kind.value,))
+        return frozenset(unit for (unit,) in rows)
+
     def receive(
         self,
         sha256: str,

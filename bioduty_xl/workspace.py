@@ -40,8 +40,11 @@ from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
 from bioduty_xl.reception import LEFTOVER, Reception, find_file
 
-if TYPE_CHECKING:  # pandas takes long to import, and only one method speaks of it
+if TYPE_CHECKING:  # pandas and openpyxl take long to import, and only some methods need them
     import pandas as pd
+
+    from bioduty_xl.handout import Handout
+    from bioduty_xl.report.evidence import Evidence
 
 _log = logging.getLogger(__name__)
 
@@ -182,10 +185,12 @@ class Workspace:
         period: str | Period,
         unit: str | None = None,
         *,
+        contacts: bool = False,
         as_of: When | None = None,
         progress: Progress = _no_progress,
     ) -> list[Path]:
-        """Write a return form for each unit; in the first period also a contact form.
+        """Write a return form for each unit; in the first period also a contact form, and later to
+        the units that were asked for their contacts and named none.
 
         The same plan, settings and ledger give the same bytes, so it may be repeated; forms that
         were handed out before stay valid.
@@ -193,6 +198,7 @@ class Workspace:
         Args:
             period: such as `2024Q2`.
             unit: name, alias or code; None: all units.
+            contacts: write contact forms for all of them.
             as_of: the date of issue that goes on record.
 
         Returns:
@@ -204,33 +210,36 @@ class Workspace:
             TemplateError: a template lacks something.
             Busy: another run holds the workspace.
         """
-        from bioduty_xl.handout import Handout  # brings openpyxl, which other commands need not
-
         period = self.period(period)
         if problems := self.plan.problems():
             raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
         units = self.plan.units if unit is None else (self.find_unit(unit),)
         with self._locked(), self._ledger() as ledger:
-            handout = Handout(
-                self.settings,
-                self.plan,
-                self.rulebook,
-                self._seal(ledger),
-                ledger,
-                period,
-                self.outbox(period),
-                self.template,
-            )
+            handout = self._handout(ledger, period)
+            orders = handout.forms(units, contacts=contacts)
             forms: list[tuple[Stamp, Path]] = []
-            for kind in handout.kinds:
-                for one in units:
-                    progress(one.name, len(forms), len(units) * len(handout.kinds))
-                    forms.append(handout.write(kind, one))
+            for kind, one in orders:
+                progress(one.name, len(forms), len(orders))
+                forms.append(handout.write(kind, one))
             outbox = self.path(self.settings.paths.outbox)
             names = [(stamp, path.relative_to(outbox).as_posix()) for stamp, path in forms]
             ledger.record_forms(names, moment(as_of) if as_of is not None else None)
         _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
+
+    def _handout(self, ledger: Ledger, period: Period) -> Handout:
+        from bioduty_xl.handout import Handout  # brings openpyxl, which other commands need not
+
+        return Handout(
+            self.settings,
+            self.plan,
+            self.rulebook,
+            self._seal(ledger),
+            ledger,
+            period,
+            self.outbox(period),
+            self.template,
+        )
 
     def has_forms(self, period: str | Period) -> bool:
         """Whether a period's return forms were handed out to every unit."""
@@ -344,8 +353,29 @@ class Workspace:
             progress("汇总", 0, 1)
             found = evidence.gather(self.plan, self.settings, ledger, period, moment(as_of))
             path = write_beside_if_open(self.report_file(period), render(found))
+            self._write_corrections(ledger, period, found)
         _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
         return path
+
+    def _write_corrections(self, ledger: Ledger, period: Period, found: Evidence) -> None:
+        """A correction copy for each return with errors; a copy that is no longer needed goes."""
+        errors = {file.unit for file, finding in found.return_findings if finding.is_error}
+        folder = self.outbox(period) / "corrections"
+        if not errors and not folder.is_dir():
+            return
+        from bioduty_xl.forms.correction import Correction
+
+        handout = self._handout(ledger, period)
+        for unit in self.plan.units:
+            path = handout.correction_file(unit)
+            if unit.code in errors:
+                file = found.newest[unit.code]
+                rows = {entry.item: entry for entry in ledger.entries(file)}
+                said = [finding for one, finding in found.return_findings if one.id == file.id]
+                handout.correct(unit, Correction(file.header, rows, said))
+            elif path.exists():
+                _log.info("%s: a correction copy is no longer needed", period)
+                path.unlink()
 
     def standing(self, period: str | Period, *, as_of: When) -> Standing:
         """Where a period stands at a moment. Changes nothing."""

@@ -64,6 +64,7 @@ class Finding:
         message: in Chinese: what is wrong, and what to do.
         sheet, cell: where, such as `工作推进情况`, `G9`; empty when it concerns the whole return.
         item: item key, or empty.
+        about: key of the column or labelled field that it is about, or empty.
     """
 
     code: str
@@ -72,6 +73,12 @@ class Finding:
     sheet: str = ""
     cell: str = ""
     item: str = ""
+    about: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it has to be mended."""
+        return self.severity is Severity.ERROR
 
 
 @dataclass(frozen=True)

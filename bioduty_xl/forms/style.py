@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import Literal
 
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
+from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.protection import SheetProtection
+from openpyxl.worksheet.worksheet import Worksheet
+
+from bioduty_xl.domain.returns import Severity
 
 TITLE = Font(name="黑体", size=16)
 HEADING = Font(name="黑体", size=10.5)
@@ -18,6 +25,14 @@ PLAN_FILL = PatternFill("solid", fgColor="F4F6F5")
 ANSWER_FILL = PatternFill("solid", fgColor="FFFBE6")
 BLANK_FILL = PatternFill("solid", bgColor="FFD9A0")
 """A required answer that is still blank; a conditional format takes its colour from bgColor."""
+
+QUERY_FILLS = {
+    Severity.ERROR: PatternFill("solid", fgColor="F8CBC6"),
+    Severity.WARNING: PatternFill("solid", fgColor="FFE3B3"),
+}
+"""Cells of a correction copy that must, or should, be looked at."""
+
+LINK = Font(name="宋体", size=10, color="1F5F8B", underline="single")
 
 _LINE = Side(style="thin", color="A0A8A4")
 BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
@@ -46,3 +61,29 @@ def put_text(cell: Cell, text: str) -> None:
 def copy_style(source: Cell | MergedCell, target: Cell | MergedCell) -> None:
     """Give a cell another's look and lock, within one workbook."""
     target._style = copy(source._style)  # type: ignore[union-attr]  # the stubs lack it
+
+
+def set_up_page(sheet: Worksheet, orientation: Literal["portrait", "landscape"]) -> None:
+    """A4, one page wide, pages numbered."""
+    sheet.page_setup.orientation = orientation
+    sheet.page_setup.paperSize = 9
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToWidth = 1
+    sheet.page_setup.fitToHeight = 0
+    sheet.page_margins.left = sheet.page_margins.right = 0.4 if orientation == "landscape" else 0.9
+    sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.8
+    sheet.page_margins.footer = 0.4
+    sheet.print_options.horizontalCentered = True
+    sheet.oddFooter = HeaderFooterItem(center=_HeaderFooterPart(text="第 &P 页 共 &N 页"))
+
+
+def protect(sheet: Worksheet) -> None:
+    """Lock what the plan fills, without a password; sizing and filtering stay allowed."""
+    sheet.protection = SheetProtection(
+        sheet=True,
+        formatCells=False,
+        formatColumns=False,
+        formatRows=False,
+        autoFilter=False,
+        sort=False,
+    )

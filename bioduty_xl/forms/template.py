@@ -6,10 +6,10 @@ placeholder, so rows and columns may move and text may be reworded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
@@ -18,10 +18,9 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.dimensions import ColumnDimension
-from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
-from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
@@ -99,6 +98,11 @@ def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
     fields = find_fields(sheet, grid, location.row)
     lacks = [f"缺少列“{column.heading}”" for column in location.missing]
     lacks += [f"缺少标签“{entry.label}”" for entry in sheet.fields if entry.key not in fields]
+    lacks += [
+        f"标题行或样式行中有合并单元格 {area}，请取消合并"
+        for area in book[sheet.title].merged_cells.ranges
+        if area.min_row <= location.row + 2 and area.max_row > location.row
+    ]
     return lacks
 
 
@@ -107,6 +111,34 @@ def place_of(sheet: Sheet, worksheet: Worksheet) -> Location:
     location = locate(sheet, grid_of(worksheet))
     assert location is not None, f"unchecked template: no headings of {sheet.title}"
     return location
+
+
+def value_cells(sheet: Sheet, worksheet: Worksheet, place: Location) -> dict[str, tuple[int, int]]:
+    """(row, column) from 0 of the cell that holds each labelled field's value."""
+    cells = {}
+    for key, (row, index) in find_fields(sheet, grid_of(worksheet), place.row).items():
+        while isinstance(worksheet.cell(row + 1, index + 1), MergedCell):
+            index += 1  # the label itself spans several cells
+        cells[key] = row, index
+    return cells
+
+
+def own_columns(place: Location, grid: Grid) -> dict[str, int]:
+    """Index by heading of the columns that the coordinator added to the table."""
+    headings = [text.strip() for text in grid[place.row]]
+    return {
+        text: index
+        for index, text in enumerate(headings)
+        if text in place.extra and not looks_like_token(text)
+    }
+
+
+def trimmed(row: Sequence[str]) -> list[str]:
+    """A row without the blanks at its end."""
+    texts = list(row)
+    while texts and not texts[-1].strip():
+        texts.pop()
+    return texts
 
 
 def grid_of(worksheet: Worksheet) -> Grid:
@@ -151,7 +183,7 @@ def _fill_guide(sheet: Worksheet) -> None:
     for row, text in enumerate(_GUIDE, start=2):
         _write(sheet, f"A{row}", text, style.GUIDE, style.LEFT)
         sheet.row_dimensions[row].height = 38 if len(text) > 38 else 24
-    _page(sheet, "portrait")
+    style.set_up_page(sheet, "portrait")
     sheet.sheet_view.showGridLines = False
 
 
@@ -208,7 +240,7 @@ def _table(sheet: Worksheet, declared: Sheet, row: int) -> None:
         if column.kind is not Kind.NUMBER:
             sample.number_format = "@"
         _paint(sample, column.filled_by)
-    _page(sheet, "landscape")
+    style.set_up_page(sheet, "landscape")
     sheet.print_title_rows = f"{row}:{row}"
 
 
@@ -226,16 +258,3 @@ def _paint(cell: Cell | MergedCell, filler: Filler | None) -> None:
 def _write(sheet: Worksheet, at: str, text: str | None, font: Font, alignment: Alignment) -> None:
     cell = sheet[at]
     cell.value, cell.font, cell.alignment = text, font, alignment
-
-
-def _page(sheet: Worksheet, orientation: Literal["portrait", "landscape"]) -> None:
-    sheet.page_setup.orientation = orientation
-    sheet.page_setup.paperSize = 9
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.page_setup.fitToWidth = 1
-    sheet.page_setup.fitToHeight = 0
-    sheet.page_margins.left = sheet.page_margins.right = 0.4 if orientation == "landscape" else 0.9
-    sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.8
-    sheet.page_margins.footer = 0.4
-    sheet.print_options.horizontalCentered = True
-    sheet.oddFooter = HeaderFooterItem(center=_HeaderFooterPart(text="第 &P 页 共 &N 页"))

@@ -8,34 +8,44 @@ from datetime import date
 from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.cell import Cell, MergedCell
+from openpyxl.cell import Cell
 from openpyxl.formatting.rule import Rule
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.protection import SheetProtection
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bioduty_xl.domain.plan import Item, Obligation, Plan, Unit
-from bioduty_xl.domain.returns import Contact, Wording
+from bioduty_xl.domain.returns import ANSWERED, Contact, Entry, Wording, state_of
 from bioduty_xl.domain.stamp import Seal, Stamp
 from bioduty_xl.forms import style
+from bioduty_xl.forms.correction import Correction, fill_answers, mark
 from bioduty_xl.forms.counter import counter_formula, counter_text, unanswered_rule
-from bioduty_xl.forms.template import PROGRESS_MARK, grid_of, open_template, place_of
+from bioduty_xl.forms.template import (
+    PROGRESS_MARK,
+    grid_of,
+    open_template,
+    own_columns,
+    place_of,
+    trimmed,
+    value_cells,
+)
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.package import save
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
+    CORRECTIONS,
+    GUIDE_TITLE,
     IDENTITY_SHEET,
     RETURN_FORM,
     SHEET_NAME,
     TOKEN_PROPERTY,
     WORKBOOK_NAME,
 )
-from bioduty_xl.layout.table import Location, address, find_fields
+from bioduty_xl.layout.table import Location, address
 
 CONTACT_ROWS = ("R01", "R02", "R03")
 """Rows of a contact form; a unit may name up to three."""
@@ -72,12 +82,14 @@ def write_return_form(
     wording: Wording,
     template: Path,
     target: Path,
+    correction: Correction | None = None,
 ) -> None:
     """Write one unit's return form; the same arguments give the same bytes.
 
     Args:
         obligations: the unit's own, in plan order.
         template: the return form's template.
+        correction: the unit's answers and what to mend in them; None: a blank form.
 
     Raises:
         TemplateError: the template lacks something.
@@ -99,8 +111,14 @@ def write_return_form(
             "code": seal.visible_code(order.stamp),
         },
     )
-    cached = _add_counter(sheet, place, obligations, wording)
-    _seal_workbook(book, sheet, order.stamp, seal)
+    cached = _add_counter(sheet, place, obligations, wording, correction)
+    if GUIDE_TITLE in book.sheetnames:
+        style.protect(book[GUIDE_TITLE])
+    if correction is not None:
+        numbers = {key: place.row + 2 + n for n, key in enumerate(keys)}
+        fill_answers(sheet, place, numbers, correction)
+        mark(book, sheet, place, numbers, plan, correction, _filled_in(CORRECTIONS.heading, order))
+    _seal_workbook(book, sheet, place, order.stamp, seal)
     save(book, target, {sheet.title: cached})
 
 
@@ -119,7 +137,7 @@ def write_contacts_form(order: Order, seal: Seal, template: Path, target: Path) 
         row["unit"] = order.unit.name
     place = _fill_table(sheet, CONTACTS_FORM, rows, CONTACT_ROWS, order.stamp, seal)
     _fill_fields(sheet, CONTACTS_FORM, place, {"code": seal.visible_code(order.stamp)})
-    _seal_workbook(book, sheet, order.stamp, seal)
+    _seal_workbook(book, sheet, place, order.stamp, seal)
     save(book, target)
 
 
@@ -155,13 +173,19 @@ def _fill_table(
 ) -> Location:
     """Write the rows below the headings, and the hidden key column to the right of them."""
     place = place_of(declared, sheet)
-    width = max(place.columns.values()) + 1
+    grid = grid_of(sheet)
+    width = max(n for n, text in enumerate(grid[place.row], start=1) if text.strip())
+    key_column = max(len(trimmed(row)) for row in grid) + 1
     samples = [sheet.cell(place.row + 2, index) for index in range(1, width + 1)]
-    key_column = width + 1
+    last = _make_room(sheet, place.row + 2, len(rows) - 1)
     _put(sheet, place.row + 1, key_column, seal.token(stamp))
+    asked = {place.columns[column.key] + 1 for column in declared.filled_by(Filler.UNIT)}
+    asked |= {index + 1 for index in own_columns(place, grid).values()}
     for number, (row, key) in enumerate(zip(rows, keys, strict=True), start=place.row + 2):
         for index, sample in enumerate(samples, start=1):
             style.copy_style(sample, sheet.cell(number, index))
+            if index in asked:
+                sheet.cell(number, index).protection = style.UNLOCKED
         for name, text in row.items():
             _put_value(sheet, declared[name], number, place.columns[name] + 1, text)
         _put(sheet, number, key_column, seal.row_mark(stamp, key))
@@ -172,9 +196,30 @@ def _fill_table(
         sheet.row_dimensions[number].height = height_for(texts, least=45.0)
     sheet.column_dimensions[get_column_letter(key_column)].hidden = True
     _add_validations(sheet, declared, place, len(rows))
-    _protect(sheet)
-    sheet.print_area = f"A1:{address(place.row + len(rows), width - 1)}"
+    style.protect(sheet)
+    sheet.print_area = f"A1:{address(max(place.row + len(rows), last - 1), key_column - 2)}"
     return place
+
+
+def _make_room(sheet: Worksheet, sample: int, more: int) -> int:
+    """Move what the template has below its sample row down by so many rows; returns the number of
+    the last row with something in it.
+    """
+    below = [row for row in sheet.iter_rows(min_row=sample + 1) for cell in row if cell.value]
+    if not below:
+        return sample
+    last, width = sheet.max_row, get_column_letter(sheet.max_column)
+    merged = [area for area in list(sheet.merged_cells.ranges) if area.min_row > sample]
+    heights = {n: sheet.row_dimensions[n].height for n in range(sample + 1, last + 1)}
+    for area in merged:
+        sheet.unmerge_cells(str(area))
+    sheet.move_range(f"A{sample + 1}:{width}{last}", rows=more)
+    for area in merged:
+        area.shift(row_shift=more)
+        sheet.merge_cells(str(area))
+    for number in sorted(heights, reverse=True):
+        sheet.row_dimensions[number + more].height = heights[number]
+    return last + more
 
 
 def _put(sheet: Worksheet, row: int, column: int, text: str) -> None:
@@ -193,46 +238,51 @@ def _put_value(sheet: Worksheet, column: Column, row: int, index: int, text: str
 def _fill_fields(
     sheet: Worksheet, declared: Sheet, place: Location, values: Mapping[str, str]
 ) -> None:
-    found = find_fields(declared, grid_of(sheet), place.row)
-    for field in declared.fields:
-        row, index = found[field.key]
-        cell = sheet.cell(row + 1, index + 1)
-        while isinstance(cell, MergedCell):  # the label itself spans several cells
-            index += 1
-            cell = sheet.cell(row + 1, index + 1)
-        if field.key in values:
-            style.put_text(cell, values[field.key])
-        if field.filled_by is Filler.UNIT and field.hint:
-            _add_hint(sheet, cell.coordinate, field.label, field.hint)
+    for key, (row, index) in value_cells(declared, sheet, place).items():
+        field, cell = declared.field_by_key[key], sheet.cell(row + 1, index + 1)
+        if key in values:
+            _put(sheet, row + 1, index + 1, values[key])
+        if field.filled_by is Filler.UNIT:
+            cell.protection = style.UNLOCKED
+            if field.hint:
+                _add_hint(sheet, cell.coordinate, field.label, field.hint)
 
 
 def _replace_placeholders(book: Workbook, order: Order) -> None:
-    first, last = order.covers
-    values = {
-        "{报送单位}": order.unit.name,
-        "{报送期}": order.stamp.period.label,
-        "{截止日期}": _chinese_date(order.due),
-        "{报送范围}": f"{_chinese_date(first)}至{_chinese_date(last)}的工作",
-        "{咨询方式}": order.help,
-    }
     for sheet in book.worksheets:
         for row in sheet.iter_rows():
             for cell in row:
                 if isinstance(cell, Cell) and isinstance(cell.value, str) and "{" in cell.value:
-                    text = cell.value
-                    for mark, value in values.items():
-                        text = text.replace(mark, value)
-                    style.put_text(cell, text)
+                    style.put_text(cell, _filled_in(cell.value, order))
+
+
+def _filled_in(text: str, order: Order) -> str:
+    """A text of the template with what it leaves open."""
+    first, last = order.covers
+    for mark_, value in (
+        ("{报送单位}", order.unit.name),
+        ("{报送期}", order.stamp.period.label),
+        ("{截止日期}", _chinese_date(order.due)),
+        ("{报送范围}", f"{_chinese_date(first)}至{_chinese_date(last)}的工作"),
+        ("{咨询方式}", order.help),
+    ):
+        text = text.replace(mark_, value)
+    return text
 
 
 def _add_counter(
-    sheet: Worksheet, place: Location, obligations: Sequence[Obligation], wording: Wording
+    sheet: Worksheet,
+    place: Location,
+    obligations: Sequence[Obligation],
+    wording: Wording,
+    correction: Correction | None,
 ) -> dict[str, str]:
     """Put the live count where the template wants it; returns what it shows, by cell."""
     letters = {key: get_column_letter(index + 1) for key, index in place.columns.items()}
     first, last = place.row + 2, place.row + 1 + len(obligations)
     required = sum(duty.required for duty in obligations)
     optional = len(obligations) - required
+    filled = _answered(obligations, correction.entries, wording) if correction else 0
     rule = Rule(
         type="expression",
         formula=[unanswered_rule(letters, first)],
@@ -245,8 +295,16 @@ def _add_counter(
         for cell in row:
             if cell.value == PROGRESS_MARK:
                 cell.value = counter_formula(letters, first, last, required, optional, wording)
-                cached[cell.coordinate] = counter_text(required, optional, 0)
+                cached[cell.coordinate] = counter_text(required, optional, filled)
     return cached
+
+
+def _answered(
+    obligations: Sequence[Obligation], entries: Mapping[str, Entry], wording: Wording
+) -> int:
+    """How many required items have an answer already."""
+    rows = (entries.get(duty.item) for duty in obligations if duty.required)
+    return sum(state_of(row, wording) in ANSWERED for row in rows)
 
 
 def _add_validations(sheet: Worksheet, declared: Sheet, place: Location, count: int) -> None:
@@ -283,26 +341,21 @@ def _add_hint(sheet: Worksheet, cells: str, title: str, hint: str) -> None:
     sheet.add_data_validation(validation)
 
 
-def _protect(sheet: Worksheet) -> None:
-    """Lock what the plan fills, without a password; sizing and filtering stay allowed."""
-    sheet.protection = SheetProtection(
-        sheet=True,
-        formatCells=False,
-        formatColumns=False,
-        formatRows=False,
-        autoFilter=False,
-        sort=False,
-    )
+def _seal_workbook(
+    book: Workbook, sheet: Worksheet, place: Location, stamp: Stamp, seal: Seal
+) -> None:
+    """The token on the workbook (property, very hidden sheet, name) and on the sheet (a name).
 
-
-def _seal_workbook(book: Workbook, sheet: Worksheet, stamp: Stamp, seal: Seal) -> None:
-    """The token on the workbook (property, very hidden sheet, name) and on the sheet (a name)."""
+    The very hidden sheet also names the columns that the coordinator added to the template.
+    """
     token = seal.token(stamp)
     book.custom_doc_props.append(  # type: ignore[attr-defined]  # the stubs lack it
         StringProperty(name=TOKEN_PROPERTY, value=token)
     )
     identity = book.create_sheet(IDENTITY_SHEET)
     identity["A1"] = token
+    for number, heading in enumerate(own_columns(place, grid_of(sheet)), start=2):
+        style.put_text(identity.cell(number, 1), heading)
     identity.sheet_state = "veryHidden"
     book.defined_names[WORKBOOK_NAME] = DefinedName(
         WORKBOOK_NAME, attr_text=f'"{token}"', hidden=True

@@ -13,7 +13,7 @@ from bioduty_xl.errors import LayoutMismatch, WrongUnit
 from bioduty_xl.intake.identity import FormSheet, Identity, identify, identify_assigned
 from bioduty_xl.intake.raw import Odd, RawBook
 from bioduty_xl.layout.columns import Filler
-from bioduty_xl.layout.sheets import GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
+from bioduty_xl.layout.sheets import CORRECTIONS, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
 from bioduty_xl.layout.table import address, cell_at, find_fields, parse_address, rows_below
 
 INDISPENSABLE = ("status", "progress")
@@ -174,14 +174,20 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
             title,
             sheet.raw.cut[0],
         )
-    yield from _heading_repairs(sheet)
-    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE}
+    yield from _heading_repairs(sheet, own_headings(book))
+    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE, CORRECTIONS.title}
     for raw in book.sheets:
         if raw.title.strip() not in known and any(any(row) for row in raw.grid):
             yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
 
 
-def _heading_repairs(sheet: FormSheet) -> Iterator[Finding]:
+def own_headings(book: RawBook) -> frozenset[str]:
+    """Headings of the columns that the coordinator had added to the form, as it says itself."""
+    sheets = (raw for raw in book.sheets if raw.title.strip() == IDENTITY_SHEET)
+    return frozenset(cell_at(row, 0).strip() for raw in sheets for row in raw.grid[1:])
+
+
+def _heading_repairs(sheet: FormSheet, own: frozenset[str]) -> Iterator[Finding]:
     title = sheet.raw.title
     order = [
         sheet.place.columns[c.key] for c in sheet.declared.columns if c.key in sheet.place.columns
@@ -193,7 +199,7 @@ def _heading_repairs(sheet: FormSheet) -> Iterator[Finding]:
     for column in sheet.place.missing:
         yield _repair("COLUMN_MISSING", f"缺少“{column.heading}”列，该列按空白处理", title)
     for heading in sheet.place.extra:
-        if heading != sheet.token:
+        if heading != sheet.token and heading not in own:
             yield _repair("EXTRA_COLUMN", f"多出的列“{heading}”没有读取，请写入表内原有各列", title)
 
 
@@ -237,20 +243,25 @@ def _unreadable_cells(
     """Cells that a unit filled and that hold something else than it meant to say."""
     items = {row.number: key for key, row in keyed if sheet.declared is RETURN_FORM}
     places = [
-        (address(row.number, sheet.place.columns[column.key]), items.get(row.number, ""))
+        (
+            address(row.number, sheet.place.columns[column.key]),
+            items.get(row.number, ""),
+            column.key,
+        )
         for row in rows
         for column in sheet.declared.filled_by(Filler.UNIT)
         if column.key in sheet.place.columns
     ]
     asked = {entry.key for entry in sheet.declared.fields if entry.filled_by is Filler.UNIT}
-    places += [(cell, "") for key, cell in header_cells.items() if key in asked]
-    for cell, item in places:
+    places += [(cell, "", key) for key, cell in header_cells.items() if key in asked]
+    for cell, item, key in places:
         odd = sheet.raw.odd.get(cell)
         if odd is not None:
             row, column = parse_address(cell)
             text = sheet.raw.grid[row][column]
             code, severity, advice = _ODD[odd]
-            yield Finding(code, severity, advice.format(text=text), sheet.raw.title, cell, item)
+            message = advice.format(text=text)
+            yield Finding(code, severity, message, sheet.raw.title, cell, item, key)
 
 
 _ODD = {

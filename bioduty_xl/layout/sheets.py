@@ -121,6 +121,20 @@ CONTACTS_FORM = Sheet(
     ),
 )
 
+CORRECTIONS = Sheet(
+    "corrections",
+    "修改清单",
+    (
+        Column("no", "序号", Kind.NUMBER, 6),
+        Column("severity", "程度", width=8),
+        Column("task", "重点任务", Kind.TEXT, 30),
+        Column("cell", "位置（点击打开）", width=16),
+        Column("message", "意见（怎么改）", Kind.TEXT, 62),
+    ),
+    heading="{报送单位}{报送期}报送表修改清单",
+)
+"""The first sheet of a correction copy."""
+
 PLAN_UNITS = Sheet(
     "plan_units",
     "单位",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Contact, Finding, Wording
+from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import Standing
 from bioduty_xl.ledger import FileRecord
 
@@ -34,3 +35,8 @@ class Evidence:
     findings: tuple[tuple[FileRecord, Finding], ...]
     contacts: Mapping[str, tuple[FileRecord, tuple[Contact, ...]]]
     definitions: tuple[tuple[str, str], ...]
+
+    @property
+    def return_findings(self) -> tuple[tuple[FileRecord, Finding], ...]:
+        """The findings of return forms, without those of contact forms."""
+        return tuple(pair for pair in self.findings if pair[0].kind is FormKind.RETURN)

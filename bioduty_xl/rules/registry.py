@@ -45,4 +45,4 @@ def compare(quarter: Quarter, off: frozenset[str] = frozenset()) -> dict[str, tu
 
 
 def _finding(rule: Rule | QuarterRule, hit: Hit) -> Finding:
-    return Finding(rule.code, rule.severity, hit.message, hit.sheet, hit.cell, hit.item)
+    return Finding(rule.code, rule.severity, hit.message, hit.sheet, hit.cell, hit.item, hit.about)

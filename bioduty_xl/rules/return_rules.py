@@ -24,14 +24,14 @@ def header_blank(case: Case) -> Iterator[Hit]:
     for field in RETURN_FORM.fields:
         text = case.returned.header.get(field.key, "")
         if field.filled_by is Filler.UNIT and case.wording.is_blank(text):
-            yield Hit(f"没有填写“{field.label}”，请补填", *_place(case, field.key))
+            yield _at_field(case, field.key, f"没有填写“{field.label}”，请补填")
 
 
 def phone_doubtful(case: Case) -> Iterator[Hit]:
     """A telephone number of a length or form that does not exist."""
     phone = case.returned.header.get("phone", "")
     if case.returned.kind is FormKind.RETURN and phone.strip() and not is_phone(phone):
-        yield Hit("联系电话的位数或写法不对，请核对", *_place(case, "phone"))
+        yield _at_field(case, "phone", "联系电话的位数或写法不对，请核对")
     for contact in case.returned.contacts:
         for column in CONTACTS_FORM.columns:
             if column.kind is Kind.PHONE:
@@ -82,8 +82,9 @@ def is_phone(text: str) -> bool:
     )
 
 
-def _place(case: Case, field: str) -> tuple[str, str]:
-    return RETURN_FORM.title, case.returned.header_cells.get(field, "")
+def _at_field(case: Case, field: str, message: str) -> Hit:
+    cell = case.returned.header_cells.get(field, "")
+    return Hit(message, RETURN_FORM.title, cell, about=field)
 
 
 RULES = (

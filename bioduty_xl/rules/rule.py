@@ -73,17 +73,18 @@ class Quarter:
 
 @dataclass(frozen=True)
 class Hit:
-    """A place where a rule fires: what to say there, and where."""
+    """A place where a rule fires: what to say there, and where; `about` is a column or field."""
 
     message: str
     sheet: str = ""
     cell: str = ""
     item: str = ""
+    about: str = ""
 
     @classmethod
     def at(cls, entry: Entry, column: str, message: str) -> Hit:
         """A hit on one answer of a return."""
-        return cls(message, entry.sheet, entry.cells.get(column, ""), entry.item)
+        return cls(message, entry.sheet, entry.cells.get(column, ""), entry.item, column)
 
 
 @dataclass(frozen=True)
