@@ -81,7 +81,8 @@ def run_pass(workspace: Workspace, as_of: datetime, progress: Progress) -> Pass:
         except Busy:
             raise
         except (BiodutyError, OSError) as error:
-            _log.error("%s failed: %s", step.__name__, error)
+            said = error.strerror if isinstance(error, OSError) else error
+            _log.error("%s failed: %s", step.__name__, said)  # without names of files
             done.failures.append(f"{name}：{error}")
     return done
 

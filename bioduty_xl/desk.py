@@ -7,20 +7,22 @@ only prints them.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bioduty_xl.config import Settings
+from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Obligation, Plan
 from bioduty_xl.domain.returns import Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import Seal
 from bioduty_xl.domain.verdict import Verdict
-from bioduty_xl.errors import NotAReturn, ReturnError
+from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError
 from bioduty_xl.intake import gate
 from bioduty_xl.intake.identity import suggest_unit
 from bioduty_xl.intake.raw import RawBook
-from bioduty_xl.intake.reader import read_assigned, read_form
+from bioduty_xl.intake.reader import UNREAD, read_assigned, read_form
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 from bioduty_xl.rules.registry import judge
@@ -28,6 +30,7 @@ from bioduty_xl.rules.rule import Case
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+_PERIOD_IN_NAME = re.compile(r"(20\d\d)\s*[Qq]([1-4])")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Desk:
             file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
         )
 
-    def conclude(self, original: Path, name: str, twins: list[FileRecord]) -> Conclusion:
+    def conclude(
+        self, original: Path, name: str, twins: list[FileRecord], file: FileRecord | None = None
+    ) -> Conclusion:
         """What becomes of a file. Never raises for anything that the file contains.
 
         Args:
@@ -57,16 +62,28 @@ class Desk:
             twins: files with the same bytes that came before. Only one that was accepted makes
                 this one a duplicate: what was held or rejected is read again, because the plan or
                 the program may have been mended since.
+            file: its record; None where it is only looked at.
+
+        Raises:
+            BiodutyError, OSError: something of our own is wrong; the file is not to blame.
         """
         accepted = [twin for twin in twins if twin.verdict == Verdict.ACCEPTED and twin.kind]
         if accepted:
             return self._repeat(accepted[0])
-        concluded = _trapped(lambda: self._accept(read_form(self._open(original), *self._known)))
+
+        def accept() -> Conclusion:
+            returned = read_form(self._open(original), self.seal, self.plan)
+            notes = [*returned.repairs, *_period_doubts(name, returned.period)]
+            return self._accept(replace(returned, repairs=tuple(notes)), file)
+
+        concluded = _trapped(accept)
         if Verdict(concluded.verdict).needs_attention:
             return replace(concluded, reason=concluded.reason + self._hint(name))
         return concluded
 
-    def conclude_assigned(self, original: Path, assignment: Assignment) -> Conclusion:
+    def conclude_assigned(
+        self, original: Path, file: FileRecord, assignment: Assignment
+    ) -> Conclusion:
         """What becomes of a file whose unit and period a person has decided.
 
         What cannot be read as a return stays held, beside the unit: something came.
@@ -80,7 +97,7 @@ class Desk:
                 Severity.WARNING,
                 f"文件标识不能确认，由经办人认定为本单位所报（{assignment.reason}）",
             )
-            return self._accept(replace(returned, repairs=(note, *returned.repairs)))
+            return self._accept(replace(returned, repairs=(note, *returned.repairs)), file)
 
         concluded = _trapped(accept)
         if concluded.unit is not None:
@@ -128,8 +145,13 @@ class Desk:
         assert file.period, "an accepted file has a period"
         return self.ledger.revisions(file.kind, file.period)[str(file.unit)]
 
-    def _accept(self, returned: Return) -> Conclusion:
-        before = self.ledger.revisions(returned.kind, returned.period).get(returned.unit, [])
+    def _accept(self, returned: Return, file: FileRecord | None) -> Conclusion:
+        """Take a return. It is compared with those that came before it; one that a person settles
+        late may have come before others that are on record already.
+        """
+        revisions = self.ledger.revisions(returned.kind, returned.period).get(returned.unit, [])
+        others = [one for one in revisions if file is None or one.id != file.id]
+        before = [one for one in others if file is None or one.received <= file.received]
         if before and self._says_the_same(returned, before[-1]):
             return Conclusion(
                 Verdict.DUPLICATE.value,
@@ -145,16 +167,22 @@ class Desk:
             self._entries(self._last_quarter(returned)),
             self.settings.rules,
         )
+        later = [one for one in others if one not in before]
         return Conclusion(
             Verdict.ACCEPTED.value,
-            "",
+            f"其后已收到第 {later[-1].revision} 次“{later[-1].name}”，内容以该次为准"
+            if later
+            else "",
             *(returned.kind, returned.unit, returned.period),
-            revision=len(before) + 1,
+            revision=max((one.revision or 0 for one in others), default=0) + 1,
             returned=returned,
             findings=judge(case, self.settings.rules.off),
         )
 
     def _says_the_same(self, returned: Return, file: FileRecord) -> bool:
+        """Whether a return brings nothing new; where something in it was not read, it may."""
+        if any(repair.code in UNREAD for repair in returned.repairs):
+            return False
         answers = {entry.item: dict(entry.answers) for entry in self.ledger.entries(file)}
         return (
             answers == {entry.item: dict(entry.answers) for entry in returned.entries}
@@ -177,12 +205,31 @@ class Desk:
         return {entry.item: entry for entry in self.ledger.entries(revisions[-1])}
 
 
+def _period_doubts(name: str, period: Period) -> list[Finding]:
+    """A file name that speaks of another period than the form: last quarter's form filled again?"""
+    spoken = {Period(int(year), int(quarter)) for year, quarter in _PERIOD_IN_NAME.findall(name)}
+    if not spoken or period in spoken:
+        return []
+    other = min(spoken).label
+    return [
+        Finding(
+            "PERIOD_DOUBTFUL",
+            Severity.WARNING,
+            f"文件名写的是{other}，表格却是{period.label}的；如要报{other}，请填写该期下发的表",
+        )
+    ]
+
+
 def _trapped(accept: Callable[[], Conclusion]) -> Conclusion:
-    """The one trap: whatever goes wrong with one file concerns that file alone."""
+    """The one trap: whatever goes wrong with one file concerns that file alone. What is wrong with
+    the machine, the ledger or the store is not the file's fault, and goes through.
+    """
     try:
         return accept()
     except ReturnError as error:
         return Conclusion(error.verdict, str(error))
+    except (BiodutyError, OSError):
+        raise
     except Exception as error:
         _log.exception("unexpected error while reading a file")
         reason = f"读取时程序出错（{type(error).__name__}），原件已保存，请联系管理员"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -282,7 +282,7 @@ class Ledger:
         with self._transaction() as db:
             if assignment is not None:
                 _insert_assignment(db, file.id, assignment)
-                db.execute("DELETE FROM findings WHERE file = ?", (file.id,))
+                _delete_read(db, file.id)
             db.execute(
                 "UPDATE files SET verdict = ?, kind = ?, unit = ?, period = ?, revision = ?,"
                 " reason = ?, header = ? WHERE id = ?",
@@ -306,13 +306,30 @@ class Ledger:
 
     def unreported(self) -> list[FileRecord]:
         """Files that no finished pass has told of: a stopped run left them, concluded or not."""
-        return self._files("reported = 0", ())
+        return self._files("reported = 0 OR verdict = 'received'", ())
 
     def mark_reported(self) -> None:
         """Put on record that a pass has finished and tells of every file."""
         if self._query("SELECT 1 FROM files WHERE reported = 0 LIMIT 1"):
             with self._transaction() as db:
                 db.execute("UPDATE files SET reported = 1 WHERE reported = 0")
+
+    def reopen(self, file: FileRecord) -> FileRecord:
+        """Take back a verdict, so that the file is judged anew; what was read from it goes."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET verdict = 'received', reported = 0 WHERE id = ?", (file.id,)
+            )
+            _delete_read(db, file.id)
+        return self.file(file.id)
+
+    def has_size(self, size: int) -> bool:
+        """Whether a file of so many bytes ever came."""
+        return bool(self._query("SELECT 1 FROM files WHERE size = ? LIMIT 1", (size,)))
+
+    def members(self, file: FileRecord) -> list[FileRecord]:
+        """The files that came out of an archive."""
+        return self._files("container = ?", (file.id,))
 
     def file(self, number: int) -> FileRecord:
         """A file by its number."""
@@ -437,7 +454,14 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only and not path.exists():
         return sqlite3.connect(":memory:", isolation_level=None)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return sqlite3.connect(path, isolation_level=None, timeout=30)
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    if read_only and db.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
+        # An older ledger is migrated by the next run that writes; who only reads takes a copy.
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        with closing(db):
+            db.backup(copy)
+        return copy
+    return db
 
 
 def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
@@ -456,6 +480,11 @@ def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
         "INSERT INTO contacts VALUES (?, ?, ?)",
         [(file, n, _json(asdict(contact))) for n, contact in enumerate(returned.contacts)],
     )
+
+
+def _delete_read(db: sqlite3.Connection, file: int) -> None:
+    for table in ("entries", "contacts", "findings"):
+        db.execute(f"DELETE FROM {table} WHERE file = ?", (file,))  # noqa: S608  # our own words
 
 
 def _insert_assignment(db: sqlite3.Connection, file: int, assignment: Assignment) -> None:

@@ -87,7 +87,9 @@ def waiting(files: Sequence[FileRecord]) -> str:
     """The files that a person has to look at, each with what to do; empty where there is none."""
     if not files:
         return ""
-    lines = [f"  [{verdict_word(file.verdict)}] {file.name}：{file.reason}" for file in files]
+    lines = [
+        _one_line(f"  [{verdict_word(file.verdict)}] {file.name}：{file.reason}") for file in files
+    ]
     return "\n".join(("", "待处理的文件（核实后可用 bioduty assign 认定）：", *lines))
 
 
@@ -98,19 +100,24 @@ def collected(found: Collected) -> str:
     )
     lines = [counts or "收件夹中没有新文件"]
     for report in found.files:
-        if report.verdict not in (Verdict.ACCEPTED, Verdict.IGNORED):
-            lines.append(f"  [{report.verdict.word}] {report.file}：{report.reason}")
+        if report.verdict is not Verdict.ACCEPTED or report.reason:
+            lines.append(_one_line(f"  [{report.verdict.word}] {report.file}：{report.reason}"))
     return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    """A line that a file's name can neither break nor colour."""
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def inspected(report: FileReport, plan: Plan) -> str:
     """What a file is and what is wrong with it."""
     unit = plan.by_code.get(report.unit or "")
-    lines = [
-        f"{report.file}：{report.verdict.word}" + (f"，{report.reason}" if report.reason else "")
-    ]
+    said = f"，{report.reason}" if report.reason else ""
+    lines = [_one_line(f"{report.file}：{report.verdict.word}{said}")]
     if unit:
-        lines.append(f"单位 {unit.name}    报送期 {report.period}    第 {report.revision} 次")
+        times = f"    第 {report.revision} 次" if report.revision else ""
+        lines.append(f"单位 {unit.name}    报送期 {report.period}{times}")
     for finding in report.findings:
         place = " ".join(filter(None, (finding.sheet, finding.cell, finding.item)))
         lines.append(f"  [{finding.severity.value}] {finding.code} {place}：{finding.message}")

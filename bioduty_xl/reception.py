@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,18 +17,21 @@ from pathlib import Path
 from bioduty_xl.desk import Desk
 from bioduty_xl.domain.calendar import CHINA, Calendar
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
-from bioduty_xl.errors import BiodutyError, ConfigError, ReturnError
+from bioduty_xl.errors import BiodutyError, ConfigError, NotAReturn, ReturnError
 from bioduty_xl.intake import archive, filing, gate
 from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 
 _log = logging.getLogger(__name__)
 
 LEFTOVER = "程序留下的临时文件、快捷方式等，不是返回表"
+NO_FILE = "不是普通文件（管道、设备或链接），没有打开"
 WRITING = "文件仍在写入或被其他程序打开，下次再收"
+CLOSED = "打不开：没有权限，或正被其他程序独占，请检查权限，下次再收"
 OPEN_ELSEWHERE = (
     "文件旁有编辑程序的锁文件，说明正被打开，关闭后再收；确认无人打开的，请删去该锁文件"
 )
-NO_ROOM = "文件过大，磁盘空间不足，暂未收取，请清理磁盘或移走该文件"
+NO_ROOM = "磁盘空间不足，暂未收取，请清理磁盘，下次再收"
+LOST = "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
 
 LONG_DAYS = 1
 """After so many days in the inbox, a file that is still not taken is spoken of with its age."""
@@ -62,7 +65,7 @@ class Reception:
         left = self.desk.ledger.unreported()
         reports = [report for file in left for report in self._resume(file)]
         found = filing.scan(self.inbox)
-        arrivals = [*found.arrivals, *self._mended(found.aside)]
+        arrivals = [*found.arrivals, *self._changed(found.filed)]
         settled, growing = filing.wait_until_settled(
             arrivals, self.desk.settings.intake.settle_seconds
         )
@@ -73,6 +76,7 @@ class Reception:
         self.desk.ledger.mark_reported()
         reports += [self._deferred(arrival, WRITING) for arrival in growing]
         reports += [self._deferred(arrival, OPEN_ELSEWHERE) for arrival in found.open]
+        reports += [FileReport(name, "", Verdict.DEFERRED, reason=CLOSED) for name in found.closed]
         reports += [
             FileReport(name, "", Verdict.IGNORED, reason=LEFTOVER) for name in found.ignored
         ]
@@ -83,28 +87,56 @@ class Reception:
         """What would become of a file, and of each member if it is an archive; records nothing."""
         if not gate.is_archive(path):
             return (report_of(name, sha256, self._judge(path, name, sha256)),)
-        refusal, members = self._open_archive(path)
-        if refusal is not None:
-            return (report_of(name, sha256, refusal),)
         reports = []
-        for member in members:
-            kept = filing.store_chunks(archive.chunks(path, member), self.originals)
-            inner = f"{name}/{member.name}"
-            reports.append(report_of(inner, kept, self._judge(self.originals / kept, inner, kept)))
+        try:
+            for member in self._open_archive(path):
+                kept = filing.store_chunks(archive.chunks(path, member), self.originals)
+                inner = f"{name}/{member.name}"
+                conclusion = self._judge(self.originals / kept, inner, kept)
+                reports.append(report_of(inner, kept, conclusion))
+        except ReturnError as error:
+            return (report_of(name, sha256, Conclusion(error.verdict, str(error))),)
         return (report_of(name, sha256, _sum_up(reports)), *reports)
 
     def assign(self, file: FileRecord, assignment: Assignment) -> FileReport:
-        """Settle by a person's decision what became of a file, and put the decision on record."""
+        """Settle by a person's decision what became of a file, and put the decision on record.
+
+        Raises:
+            BiodutyError: its original is gone or damaged.
+        """
+        ledger = self.desk.ledger
         original = self.originals / file.sha256
-        conclusion = self.desk.conclude_assigned(original, assignment)
-        self.desk.ledger.conclude(file, conclusion, assignment)
+        if not _is_intact(original):
+            raise BiodutyError(LOST)
+        conclusion = self.desk.conclude_assigned(original, file, assignment)
+        ledger.conclude(file, conclusion, assignment)
         _log.info("file %s: assigned, %s", file.sha256[:12], conclusion.verdict)
-        if Verdict(conclusion.verdict) is Verdict.ACCEPTED:
-            for arrival in filing.scan(self.inbox).aside:
-                if arrival.size == file.size:
-                    folder = f"{filing.TAKEN_FOLDER}/{assignment.period}"
-                    filing.tidy(arrival, file.sha256, self.inbox, folder)
+        if not Verdict(conclusion.verdict).needs_attention:
+            for twin in ledger.with_hash(file.sha256):
+                if twin.id != file.id and twin.verdict in _WAITING:
+                    self._settle(
+                        ledger.reopen(twin),
+                        self.desk.conclude(original, twin.name, [ledger.file(file.id)], twin),
+                    )
+            if file.container is not None:
+                self._settle_archive(ledger.file(file.container))
+            self._tidy_settled(filing.scan(self.inbox).filed)
         return report_of(file.name, file.sha256, conclusion)
+
+    def _settle_archive(self, container: FileRecord) -> None:
+        """Sum an archive up anew after one of its members was settled."""
+        reports = [self._filed(member) for member in self.desk.ledger.members(container)]
+        self._settle(self.desk.ledger.reopen(container), _sum_up(reports))
+
+    def _tidy_settled(self, filed: Sequence[filing.Arrival]) -> None:
+        """Move what was settled since it was put aside to where such files lie."""
+        for arrival in filed:
+            if arrival.path.parent != self.inbox / filing.ASIDE_FOLDER:
+                continue
+            known = self._known(arrival)
+            if known and not any(file.verdict in _WAITING for file in known):
+                report = self._filed(known[-1])
+                filing.tidy(arrival, known[-1].sha256, self.inbox, self._folder(known[-1], report))
 
     def _mark_inbox(self) -> None:
         inbox, ledger = str(self.inbox.resolve()), self.desk.ledger
@@ -115,19 +147,26 @@ class Reception:
         """Go on with what a stopped run left; its archive may have been finished just before."""
         return self._conclude(self.desk.ledger.file(file.id))
 
-    def _mended(self, aside: tuple[filing.Arrival, ...]) -> Iterator[filing.Arrival]:
-        """Of the files put aside, those with bytes that never came before: somebody has mended
-        them where they lie, or their copy was not finished when they were read.
+    def _changed(self, filed: Sequence[filing.Arrival]) -> list[filing.Arrival]:
+        """Of the files taken or put aside, those with bytes that never came before: somebody has
+        mended them where they lie or dropped them there, or their copy was not finished when they
+        were read. Those that were settled meanwhile are tidied.
         """
-        for arrival in aside:
-            if arrival.size > self.desk.limits.file_bytes:
-                continue
-            try:
-                sha256 = filing.hash_of(arrival.path)
-            except OSError:
-                continue
-            if not self.desk.ledger.with_hash(sha256):
-                yield arrival
+        changed = [arrival for arrival in filed if self._known(arrival) == []]
+        self._tidy_settled([arrival for arrival in filed if arrival not in changed])
+        return changed
+
+    def _known(self, arrival: filing.Arrival) -> list[FileRecord] | None:
+        """The records of a file's bytes; None where it cannot be read, or is too large to be read
+        again at each pass and of a size that came before.
+        """
+        outsized = arrival.size > self.desk.limits.file_bytes
+        if outsized and self.desk.ledger.has_size(arrival.size):
+            return None
+        try:
+            return self.desk.ledger.with_hash(filing.hash_of(arrival.path))
+        except OSError:
+            return None
 
     def _take(self, arrival: filing.Arrival) -> list[FileReport]:
         """One arrival, in the only safe order: keep, record, read, conclude, tidy."""
@@ -137,12 +176,15 @@ class Reception:
         try:
             sha256 = filing.store(arrival.path, self.originals)
         except filing.Unavailable:
-            return [self._deferred(arrival, WRITING)]
+            return [self._deferred(arrival, CLOSED)]
         file = self.desk.ledger.receive(
             sha256, arrival.name, arrival.size, arrival.changed_ns, arrival.received(self.latest)
         )
+        if file.verdict in _WAITING:  # dropped in again, or not tidied: it may be readable now
+            file = self.desk.ledger.reopen(file)
         reports = self._conclude(file)
-        filing.tidy(arrival, sha256, self.inbox, self._folder(file, reports[0]))
+        if reports[0].verdict is not Verdict.DEFERRED:
+            filing.tidy(arrival, sha256, self.inbox, self._folder(file, reports[0]))
         return reports
 
     def _folder(self, file: FileRecord, report: FileReport) -> str:
@@ -174,25 +216,34 @@ class Reception:
         original = self.originals / file.sha256
         if file.verdict != "received":
             return [self._filed(file)]
-        if file.container is not None or not gate.is_archive(original):
-            twins = self.desk.ledger.twins(file)
-            return [self._settle(file, self.desk.conclude(original, file.name, twins))]
-        refusal, members = self._open_archive(original)
-        if refusal is not None:
-            return [self._settle(file, refusal)]
-        reports = [report for m in members for report in self._take_member(file, original, m)]
+        if not _is_intact(original):
+            return [self._settle(file, Conclusion(Verdict.HELD.value, LOST))]
+        if file.container is None and gate.is_archive(original):
+            return self._conclude_archive(file, original)
+        twins = self.desk.ledger.twins(file)
+        return [self._settle(file, self.desk.conclude(original, file.name, twins, file))]
+
+    def _conclude_archive(self, file: FileRecord, original: Path) -> list[FileReport]:
+        try:
+            members = self._open_archive(original)
+            if not filing.has_room_for(sum(member.size for member in members), self.originals):
+                return [FileReport(file.name, file.sha256, Verdict.DEFERRED, reason=NO_ROOM)]
+            reports = [r for member in members for r in self._take_member(file, original, member)]
+        except ReturnError as error:
+            return [self._settle(file, Conclusion(error.verdict, str(error)))]
         return [self._settle(file, _sum_up(reports)), *reports]
 
-    def _open_archive(self, path: Path) -> tuple[Conclusion | None, list[archive.Member]]:
-        """The members of an archive, or why it cannot be opened."""
-        try:
-            gate.check(path, self.desk.limits)
-        except ReturnError as error:
-            return Conclusion(error.verdict, str(error)), []
+    def _open_archive(self, path: Path) -> list[archive.Member]:
+        """The members of an archive that has passed the gate, leftovers of programs left out.
+
+        Raises:
+            ReturnError: it cannot be opened, or has none.
+        """
+        gate.check(path, self.desk.limits)
         members = [member for member in archive.members(path) if not member.is_leftover]
         if not members:
-            return Conclusion(Verdict.HELD.value, "压缩包里没有文件，请该单位重新报送"), []
-        return None, members
+            raise NotAReturn("压缩包里没有文件，请该单位重新报送")
+        return members
 
     def _take_member(
         self, container: FileRecord, path: Path, member: archive.Member
@@ -240,6 +291,8 @@ class Reception:
         return FileReport(arrival.name, "", Verdict.DEFERRED, reason=reason)
 
 
+_WAITING = (Verdict.HELD, Verdict.REJECTED)
+
 _FOREVER = 9999
 """The year of a pass without a moment of its own."""
 
@@ -278,13 +331,21 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
         [file for file in ledger_files if file.name.rpartition("/")[2] == name],
         [file for file in ledger_files if len(name) >= 8 and file.sha256.startswith(name.lower())],
     ):
-        open_ones = [f for f in matches if f.verdict in (Verdict.HELD, Verdict.REJECTED)]
+        open_ones = [file for file in matches if file.verdict in _WAITING]
         if len({file.sha256 for file in open_ones}) > 1:
             listed = (f"{file.name}：{file.sha256[:12]}" for file in open_ones)
             raise ConfigError(f"有几个待处理的文件叫“{wanted}”，请改用 SHA-256 的前几位", *listed)
         if matches:
             return (open_ones or matches)[-1]
     raise ConfigError(f"收件台账中没有“{wanted}”，请写收件台账“文件”列中的名称")
+
+
+def _is_intact(original: Path) -> bool:
+    """Whether the store still holds the bytes that its name says."""
+    try:
+        return filing.hash_of(original) == original.name
+    except FileNotFoundError:
+        return False
 
 
 def _sum_up(reports: list[FileReport]) -> Conclusion:
@@ -295,7 +356,9 @@ def _sum_up(reports: list[FileReport]) -> Conclusion:
     waiting = [report.file for report in reports if report.verdict.needs_attention]
     if waiting:
         reason += f"；需要处理的是：{'、'.join(waiting)}"
-    return Conclusion((Verdict.HELD if waiting else Verdict.ACCEPTED).value, reason)
+        return Conclusion(Verdict.HELD.value, reason)
+    repeated = set(counts) == {Verdict.DUPLICATE}
+    return Conclusion((Verdict.DUPLICATE if repeated else Verdict.ACCEPTED).value, reason)
 
 
 def report_of(name: str, sha256: str, conclusion: Conclusion) -> FileReport:

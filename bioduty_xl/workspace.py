@@ -38,7 +38,7 @@ from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
-from bioduty_xl.reception import LEFTOVER, Reception, find_file
+from bioduty_xl.reception import LEFTOVER, NO_FILE, Reception, find_file
 
 if TYPE_CHECKING:  # pandas and openpyxl take long to import, and only some methods need them
     import pandas as pd
@@ -270,7 +270,7 @@ class Workspace:
             Busy: another run holds the workspace.
         """
         latest = moment(as_of) if as_of is not None else ALL_TIME
-        with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
+        with self._locked(), self._ledger() as ledger, self._sandbox(tries=2) as sandbox:
             desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
             return self._reception(desk, latest).take_all(progress)
 
@@ -304,9 +304,9 @@ class Workspace:
             raise ConfigError("请写明认定的理由")
         with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
             found = find_file(ledger.files(ALL_TIME), file)
-            if not Verdict(found.verdict).needs_attention:
-                word = Verdict(found.verdict).word
-                raise ConfigError(f"“{found.name}”的处理结果是“{word}”，不需要认定")
+            _require_assignable(found, ledger)
+            if not any(ledger.units_with_form(kind, wanted) for kind in FormKind):
+                raise ConfigError(f"{wanted} 还没有下发过表格，请核对报送期")
             desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
             decided = moment(as_of) if as_of is not None else None
             assignment = Assignment(owner.code, wanted, reason.strip(), decided)
@@ -319,11 +319,13 @@ class Workspace:
             file: any file at all; of an archive, every member is looked at.
         """
         path = Path(file)
-        if filing.is_leftover(path.name) or not filing.is_plain(path.resolve()):
+        if not filing.is_plain(path.resolve()):
+            return FileReport(str(file), "", Verdict.IGNORED, reason=NO_FILE)
+        if filing.is_leftover(path):
             return FileReport(str(file), "", Verdict.IGNORED, reason=LEFTOVER)
         with (
             self._ledger(read_only=True) as ledger,
-            self._sandbox() as sandbox,
+            self._sandbox(in_all=self.settings.intake.read_seconds) as sandbox,
             TemporaryDirectory() as scratch,
         ):
             desk = Desk(self.settings, self.plan, self._known_seal(ledger), ledger, sandbox)
@@ -409,7 +411,8 @@ class Workspace:
         until = moment(as_of) if as_of is not None else ALL_TIME
         with self._ledger(read_only=True) as ledger:
             found = evidence.gather(self.plan, self.settings, ledger, self.period(period), until)
-        return frames.entries(found)[list(frames.ENTRY_COLUMNS)]
+        shown = [*frames.ENTRY_COLUMNS, *frames.own_keys(found)]
+        return frames.entries(found)[shown]
 
     def _reception(self, desk: Desk, latest: datetime) -> Reception:
         calendar = self.rulebook.calendar
@@ -431,10 +434,17 @@ class Workspace:
             raise Busy("另一个 bioduty 正在处理这个工作区，请稍后再试") from None
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
-        return Ledger(self.state_dir / "ledger.sqlite", read_only=read_only)
+        path = self.state_dir / "ledger.sqlite"
+        if not path.exists() and any(filing.originals_in(self.originals)):
+            raise LedgerError(
+                f"台账 {path} 不见了，而收到的原件还在，请从备份恢复；"
+                f"确无备份的，把 {self.originals} 改名后，将原返回表重新放入收件夹"
+            )
+        return Ledger(path, read_only=read_only)
 
-    def _sandbox(self) -> Sandbox:
-        return Sandbox(self.settings.intake.read_seconds, self.settings.intake.memory_mb)
+    def _sandbox(self, *, tries: int = 1, in_all: float | None = None) -> Sandbox:
+        intake = self.settings.intake
+        return Sandbox(intake.read_seconds, intake.memory_mb, tries=tries, in_all=in_all)
 
     @property
     def _key_file(self) -> Path:
@@ -461,3 +471,14 @@ class Workspace:
         raise LedgerError(
             f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
         )
+
+
+def _require_assignable(file: FileRecord, ledger: Ledger) -> None:
+    """Only what waits for a person, or what a person settled before, can be settled."""
+    if ledger.members(file):
+        raise ConfigError(f"“{file.name}”是压缩包，请逐个认定其中的文件（写作“压缩包名/文件名”）")
+    if file.verdict == "received":
+        raise ConfigError(f"“{file.name}”还没有读取，请先收件（bioduty collect）")
+    waiting = Verdict(file.verdict).needs_attention
+    if not waiting and not ledger.assignments(file):
+        raise ConfigError(f"“{file.name}”的处理结果是“{Verdict(file.verdict).word}”，不需要认定")

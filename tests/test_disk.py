@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import PureWindowsPath
 from types import SimpleNamespace
 
@@ -111,6 +112,19 @@ def test_an_outsized_file_that_does_not_fit_holds_up_nobody(q2, form, small):
     assert "磁盘空间不足" in reports["0 录像.mp4"].reason
 
 
+def test_an_archive_that_does_not_fit_unpacked_holds_up_nobody(q2, form, small):
+    shutil.copytree(q2.state_dir, small / "state")
+    full = use(q2, "state_dir", small / "state")
+    with zipfile.ZipFile(full.inbox / "0.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"{number}.pdf", b"\0" * (10 << 20))
+    fill(form("市林业局"), full.inbox / "1.xlsx")
+    for _ in range(2):
+        reports = {report.file: report for report in full.collect(as_of=AS_OF).files}
+        assert (reports["0.zip"].verdict, "磁盘" in reports["0.zip"].reason) == ("deferred", True)
+    assert [line.unit.code for line in full.standing("2024Q2", as_of=AS_OF).returned] == ["U02"]
+
+
 def mounted(*disks):
     found = [SimpleNamespace(mountpoint=m, fstype=kind, opts=opts) for m, kind, opts in disks]
     return lambda **_: found
@@ -140,10 +154,17 @@ def test_a_local_disk_mounted_below_or_over_a_network_disk_is_fine(tmp_path, mon
     disk.require_local(tmp_path.parent)
 
 
-@pytest.mark.parametrize("path", ["//server/share/x", r"\\server\share\x"])
+@pytest.mark.parametrize("path", ["//server/share/x", r"\\server\share\x", r"Z:\x"])
 def test_a_unc_path_is_refused(path):
     with pytest.raises(ConfigError):
-        disk.require_local(PureWindowsPath(path))
+        disk.require_local(_Windows(path))
+
+
+class _Windows(PureWindowsPath):
+    """A path of Windows; a mapped drive, Z:, resolves to its share there."""
+
+    def resolve(self):
+        return PureWindowsPath(str(self).replace("Z:", r"\\server\share"))
 
 
 def test_the_command_line_says_so_in_one_sentence(q2, tmp_path):

@@ -37,7 +37,7 @@ def fuzzed(tmp_path_factory, handed_out):
         Sandbox(intake.read_seconds, intake.memory_mb) as sandbox,
         pytest.MonkeyPatch.context() as m,
     ):
-        m.setattr(Workspace, "_sandbox", lambda _: contextlib.nullcontext(sandbox))
+        m.setattr(Workspace, "_sandbox", lambda _, **__: contextlib.nullcontext(sandbox))
         yield ws
 
 

@@ -83,3 +83,11 @@ def test_the_same_sighting_twice_is_one_record(tmp_path):
         assert opened.receive("ab" * 32, "a.xlsx", 3, 17, came) == first
         assert first.verdict == "received"
         assert opened.unreported() == [first]
+
+
+def test_who_only_reads_an_older_ledger_does_not_migrate_it(old):
+    before = old.read_bytes()
+    with Ledger(old, read_only=True) as opened:
+        assert opened.count() == 2
+        assert opened.unreported() == []
+    assert old.read_bytes() == before

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bioduty_xl.intake.filing import is_leftover
+from bioduty_xl.errors import Unreadable
+from bioduty_xl.intake.filing import has_leftover_name
+from bioduty_xl.intake.gate import DAMAGED, Format, unpacked
 
-_CHUNK = 1 << 20
 _UTF8_NAME = 0x800
 """Bit 11 of a zip entry's flags: its name is UTF-8 (APPNOTE 4.4.4)."""
 
@@ -37,17 +38,24 @@ class Member:
     def is_leftover(self) -> bool:
         """Whether it is a program's leftover, not something a person put there."""
         path = PurePosixPath(self.name)
-        return is_leftover(path.name) or _MAC_FOLDER in path.parts
+        return has_leftover_name(path.name) or _MAC_FOLDER in path.parts
 
 
 def members(path: Path) -> tuple[Member, ...]:
-    """The files in an archive that has passed the gate, in its own order, each name once."""
+    """The files in an archive that has passed the gate, in its own order, each name once.
+
+    Raises:
+        Unreadable: its table of contents is broken after all.
+    """
     found: list[Member] = []
     names: set[str] = set()
-    with zipfile.ZipFile(path) as package:
-        for index, entry in enumerate(package.infolist()):
-            if entry.is_dir():
-                continue
+    try:
+        with zipfile.ZipFile(path) as package:
+            entries = package.infolist()
+    except DAMAGED as error:
+        raise Unreadable("压缩包已损坏，请该单位重新报送") from error
+    for index, entry in enumerate(entries):
+        if not entry.is_dir():
             name = _free(_shown(entry), names)
             names.add(name)
             found.append(Member(index, name, entry.file_size))
@@ -55,10 +63,16 @@ def members(path: Path) -> tuple[Member, ...]:
 
 
 def chunks(path: Path, member: Member) -> Iterator[bytes]:
-    """A member's bytes."""
-    with zipfile.ZipFile(path) as package, package.open(package.infolist()[member.index]) as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+    """A member's bytes, found as the gate found them.
+
+    Raises:
+        Unreadable: they cannot be unpacked after all.
+    """
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as package:
+            yield from unpacked(file, package.infolist()[member.index], Format.ARCHIVE)
+    except DAMAGED as error:
+        raise Unreadable("压缩包已损坏，请该单位重新报送") from error
 
 
 def _shown(entry: zipfile.ZipInfo) -> str:

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,14 @@ ASIDE_FOLDER = "待处理"
 """Below the inbox: held and rejected files, for the coordinator to look at."""
 
 _LEFTOVERS = re.compile(
-    r"~\$.*|\.~.*|~WPS.*\.tmp|.*\.tmp|\..*|thumbs\.db|desktop\.ini", re.IGNORECASE
+    r"~\$.*|\.~.*|~WPS.*\.tmp|\._.*|\.ds_store|thumbs\.db|desktop\.ini", re.IGNORECASE
 )
+_MAYBE_LEFTOVERS = re.compile(r"\..*|.*\.(?:tmp|part|crdownload|download)", re.IGNORECASE)
+"""Names that programs give their own files, and people by mistake a return."""
+
+_OF_RETURNS = (b"PK", b"\xd0\xcf\x11\xe0")
+"""What a return starts with, whatever its name."""
+
 SENTINEL = ".bioduty-inbox"
 """A file that marks an inbox as ours: where it is gone, a share may not be connected."""
 
@@ -81,13 +88,16 @@ class Scan:
         arrivals: files to take.
         open: files beside which another program keeps its lock file.
         ignored: names of what is no file of anybody's: leftovers of programs, links, devices.
-        aside: files put aside earlier, which somebody may have mended where they lie.
+        closed: names of files and folders that cannot be looked at.
+        filed: files taken or put aside earlier; somebody may have changed them where they lie, or
+            dropped new ones among them.
     """
 
     arrivals: tuple[Arrival, ...]
     open: tuple[Arrival, ...]
     ignored: tuple[str, ...]
-    aside: tuple[Arrival, ...]
+    closed: tuple[str, ...]
+    filed: tuple[Arrival, ...]
 
 
 def scan(inbox: Path) -> Scan:
@@ -96,32 +106,32 @@ def scan(inbox: Path) -> Scan:
     Raises:
         BiodutyError: the inbox cannot be listed.
     """
-    arrivals: list[Arrival] = []
-    ignored: list[str] = []
-    try:
-        paths = list(_walk(inbox, skip=(TAKEN_FOLDER, ASIDE_FOLDER)))
-        aside = list(_walk(inbox / ASIDE_FOLDER)) if (inbox / ASIDE_FOLDER).is_dir() else []
-    except OSError as error:
-        raise BiodutyError(f"收件夹 {inbox} 读不出来（{error.strerror}），请检查共享盘") from error
+    paths, closed = _walk(inbox)
     present = set(paths)
+    found: list[Arrival] = []
+    ignored: list[str] = []
     for path in paths:
-        name = path.relative_to(inbox).as_posix()
-        if is_leftover(path.name) or not is_plain(path):
-            ignored += [] if path == inbox / SENTINEL else [name]
-        else:
-            arrivals += _look(path, name)
-    arrivals.sort(key=lambda arrival: (arrival.changed_ns, arrival.name))
-    locked = {arrival for arrival in arrivals if _locks(arrival.path) & present}
+        if path == inbox / SENTINEL:
+            continue
+        try:
+            if is_plain(path) and not is_leftover(path):
+                found.append(_look(path, inbox))
+            else:
+                ignored.append(_shown(path, inbox))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            closed.append(path)
+    found.sort(key=lambda arrival: (arrival.changed_ns, arrival.name))
+    own = tuple(inbox / name for name in (TAKEN_FOLDER, ASIDE_FOLDER))
+    filed = {a for a in found if a.path.is_relative_to(own[0]) or a.path.is_relative_to(own[1])}
+    locked = {arrival for arrival in found if _locks(arrival.path) & present}
     return Scan(
-        tuple(arrival for arrival in arrivals if arrival not in locked),
-        tuple(arrival for arrival in arrivals if arrival in locked),
+        tuple(arrival for arrival in found if arrival not in locked | filed),
+        tuple(arrival for arrival in found if arrival in locked - filed),
         tuple(sorted(ignored)),
-        tuple(
-            found
-            for path in aside
-            if not is_leftover(path.name) and is_plain(path) and not _locks(path) & set(aside)
-            for found in _look(path, path.relative_to(inbox).as_posix())
-        ),
+        tuple(sorted(_shown(path, inbox) for path in closed)),
+        tuple(arrival for arrival in found if arrival in filed - locked),
     )
 
 
@@ -143,19 +153,38 @@ def mark_as_ours(inbox: Path) -> bool:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a path is a file as people make them: no link, pipe or device."""
-    return path.is_file() and not path.is_symlink()
+    """Whether a path is a file as people make them: no link, pipe or device.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is a program's lock or temporary file. A hidden or unfinished name alone does
+    not make it one: what starts as a workbook or an archive does is somebody's.
+
+    Raises:
+        OSError: it cannot be looked into.
+    """
+    if has_leftover_name(path.name):
+        return True
+    if not _MAYBE_LEFTOVERS.fullmatch(path.name):
+        return False
+    with path.open("rb") as file:
+        return not file.read(4).startswith(_OF_RETURNS)
+
+
+def has_leftover_name(name: str) -> bool:
+    """Whether a file name is one that programs alone give."""
+    return _LEFTOVERS.fullmatch(name) is not None
 
 
 def _locks(path: Path) -> set[Path]:
     """The lock files that programs would keep beside a workbook, Excel's also in its short form."""
     names = [name.format(name=path.name) for name in _LOCK_NAMES]
     return {path.with_name(name) for name in (*names, f"~${path.name[2:]}")}
-
-
-def is_leftover(name: str) -> bool:
-    """Whether a file name is that of a program's lock or temporary file."""
-    return _LEFTOVERS.fullmatch(name) is not None
 
 
 def wait_until_settled(
@@ -168,10 +197,18 @@ def wait_until_settled(
     settled: list[Arrival] = []
     growing: list[Arrival] = []
     for arrival in arrivals:
-        still = _look(arrival.path, arrival.name) == [arrival]
-        quiet = still and not is_being_written(arrival.path)
+        quiet = _is_still(arrival) and not is_being_written(arrival.path)
         (settled if quiet else growing).append(arrival)
     return settled, growing
+
+
+def _is_still(arrival: Arrival) -> bool:
+    try:
+        now = arrival.path.stat()
+    except OSError:
+        return False
+    seen = (arrival.size, arrival.changed_ns, arrival.modified_ns)
+    return (now.st_size, _came(now), now.st_mtime_ns) == seen
 
 
 def is_being_written(path: Path) -> bool:
@@ -313,37 +350,53 @@ def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
         _log.warning("%s stays in the inbox: %s", sha256[:12], error.strerror)
 
 
-def _walk(top: Path, skip: tuple[str, ...] = ()) -> Iterator[Path]:
+def _walk(top: Path) -> tuple[list[Path], list[Path]]:
+    """Every file below a folder, and the folders that cannot be listed. Links are not followed."""
+    paths: list[Path] = []
+    closed: list[Path] = []
+
     def stop(error: OSError) -> None:
         if Path(error.filename) == top:
-            raise error
-        _log.warning("a folder of the inbox cannot be listed: %s", error.strerror)
+            raise BiodutyError(
+                f"收件夹 {top} 读不出来（{error.strerror}），请检查共享盘"
+            ) from error
+        closed.append(Path(error.filename))
 
     for folder, folders, files in os.walk(top, onerror=stop):
-        if Path(folder) == top:
-            folders[:] = [name for name in folders if name not in skip]
+        here = Path(folder)
         folders.sort()
-        yield from (Path(folder) / name for name in sorted(files))
+        paths += (here / name for name in folders if (here / name).is_symlink())
+        paths += (here / name for name in sorted(files))
+    return paths, closed
 
 
-def _look(path: Path, name: str) -> list[Arrival]:
-    try:
-        status = path.stat()
-    except (FileNotFoundError, PermissionError):
-        return []
+def _look(path: Path, inbox: Path) -> Arrival:
+    status = path.stat()
+    return Arrival(path, _shown(path, inbox), status.st_size, _came(status), status.st_mtime_ns)
+
+
+def _came(status: os.stat_result) -> int:
+    """When a file came to its place: its change time, on Windows its creation time."""
     came = status.st_ctime_ns
     if sys.platform == "win32":
         came = getattr(status, "st_birthtime_ns", came)
-    shown = os.fsencode(name).decode("utf-8", "backslashreplace")  # names saved as GBK, say
-    return [Arrival(path, shown, status.st_size, came, status.st_mtime_ns)]
+    return came
+
+
+def _shown(path: Path, inbox: Path) -> str:
+    """A path below the inbox as text, also where the name was saved as GBK, say."""
+    name = path.relative_to(inbox).as_posix()
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _free_name(path: Path) -> Path:
     number = 1
     free = path
+    stem = path.stem
+    while len(os.fsencode(stem)) > _STEM_BYTES:
+        stem = stem[:-1]
     while free.exists():
         number += 1
-        stem = os.fsdecode(os.fsencode(path.stem)[:_STEM_BYTES])
         free = path.with_name(f"{stem}_{number}{path.suffix}")
     return free
 

@@ -47,6 +47,12 @@ _MERGE_LENGTH = 200
 
 _ASK = "请该单位填写下发的报送表（xlsx）后重新报送"
 
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, OverflowError),
+    NotImplementedError,
+)
+"""What reading a broken zip raises."""
+
 _OTHER_KINDS = {
     b"%PDF": " PDF 文件",
     b"\x89PNG": "图片",
@@ -60,6 +66,14 @@ _OTHER_KINDS = {
     b"<?xm": " XML 文本",
     b"{\\rt": " RTF 文档",
 }
+
+
+_OTHER_DOCUMENTS = {
+    "word/document.xml": "这是 Word 文件，请把内容填入下发的报送表（xlsx）后重新报送",
+    "ppt/presentation.xml": f"这是演示文稿，{_ASK}",
+    "xl/workbook.bin": "这是二进制工作簿（xlsb），请打开后另存为 xlsx 再报送",
+}
+"""The main part of other documents, and what is said of them."""
 
 
 class Format(StrEnum):
@@ -79,12 +93,14 @@ class Limits:
         file_bytes: of the file as it is.
         unpacked_bytes: of all its parts unpacked.
         entries: how many parts it may have.
+        members: how many files an archive may have.
         cells: how many cells with something in them.
     """
 
     file_bytes: int = 50 * _MIB
     unpacked_bytes: int = 400 * _MIB
     entries: int = 2000
+    members: int = 300
     cells: int = 2_000_000
 
 
@@ -119,7 +135,7 @@ def is_archive(path: Path) -> bool:
                 return False
             with zipfile.ZipFile(file) as package:
                 return _format_of(package.namelist()) is Format.ARCHIVE
-    except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError):
+    except DAMAGED:
         return False
 
 
@@ -166,7 +182,7 @@ def _check_zip(path: Path, limits: Limits) -> Format:
             _check_content(file, entries, limits, form)
             if form is Format.ODS:
                 _check_odf(package)
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise Unreadable("文件已损坏或没有传完，打不开，请该单位重新报送") from error
     return form
 
@@ -175,7 +191,7 @@ def _format_of(names: list[str]) -> Format | None:
     """What a zip is by the names in it; None for a document that is no workbook."""
     if _WORKBOOK_PART in names:
         return Format.XLSX
-    if _CONTENT_TYPES in names or any(name.startswith(("word/", "ppt/", "xl/")) for name in names):
+    if _CONTENT_TYPES in names or not set(names).isdisjoint(_OTHER_DOCUMENTS):
         return None
     if "mimetype" in names:
         return Format.ODS if _ODF_CONTENT in names else None
@@ -183,13 +199,8 @@ def _format_of(names: list[str]) -> Format | None:
 
 
 def _describe_zip(names: set[str]) -> str:
-    if any(name.startswith("word/") for name in names):
-        return "这是 Word 文件，请把内容填入下发的报送表（xlsx）后重新报送"
-    if any(name.startswith("ppt/") for name in names):
-        return f"这是演示文稿，{_ASK}"
-    if "xl/workbook.bin" in names:
-        return "这是二进制工作簿（xlsb），请打开后另存为 xlsx 再报送"
-    return f"这不是 Excel 工作簿，{_ASK}"
+    known = (text for part, text in _OTHER_DOCUMENTS.items() if part in names)
+    return next(known, f"这不是 Excel 工作簿，{_ASK}")
 
 
 def _check_odf(package: zipfile.ZipFile) -> None:
@@ -202,6 +213,8 @@ def _check_odf(package: zipfile.ZipFile) -> None:
 
 def _check_names(entries: list[zipfile.ZipInfo], limits: Limits, form: Format) -> None:
     """In a workbook every name must be plain and its own; an archive's names are only shown."""
+    if form is Format.ARCHIVE and len(entries) > limits.members:
+        raise NotAReturn(f"压缩包内有 {len(entries)} 个文件，请分成几个压缩包，或解压后放入收件夹")
     if len(entries) > limits.entries:
         raise Unreadable(f"文件内有 {len(entries)} 个部件，不是正常的工作簿，已拒收")
     seen: set[str] = set()
@@ -226,7 +239,7 @@ def _check_content(
         is_xml = form is not Format.ARCHIVE and entry.filename.lower().endswith((".xml", ".rels"))
         look = _XmlWatch(limits).look if is_xml else _not_at_all
         size, checksum = 0, 0
-        for chunk in _chunks(file, entry, form):
+        for chunk in unpacked(file, entry, form):
             look(chunk)
             size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
             if total + size > limits.unpacked_bytes:
@@ -280,7 +293,7 @@ def _check_merge(first: str, last: str) -> None:
         raise Unreadable("合并单元格的范围过大，不是正常的工作簿，已拒收")
 
 
-def _chunks(file: BinaryIO, entry: zipfile.ZipInfo, form: Format) -> Iterator[bytes]:
+def unpacked(file: BinaryIO, entry: zipfile.ZipInfo, form: Format) -> Iterator[bytes]:
     """A part unpacked, as far as its packed bytes go, whatever size is stated for it."""
     file.seek(entry.header_offset + _LOCAL_HEADER.size - 4)
     name, extra = _LENGTHS.unpack(file.read(4))
@@ -296,6 +309,15 @@ def _chunks(file: BinaryIO, entry: zipfile.ZipInfo, form: Format) -> Iterator[by
                 raise NotAReturn("压缩包的压缩方式不能识别，请解压后把其中的报送表放入收件夹")
             raise zipfile.BadZipFile(entry.filename)
         else:
-            while packed and (chunk := inflate.decompress(packed, _CHUNK)):
-                yield chunk
-                packed = inflate.unconsumed_tail
+            yield from _inflated(inflate, packed)
+
+
+def _inflated(inflate: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
+    """What some packed bytes give. An output of the full size may not be all: zlib keeps the rest
+    to itself even where it has taken all the input.
+    """
+    full = True
+    while packed or full:
+        chunk = inflate.decompress(packed, _CHUNK)
+        packed, full = inflate.unconsumed_tail, len(chunk) == _CHUNK
+        yield chunk

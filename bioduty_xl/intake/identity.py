@@ -133,6 +133,10 @@ def _form_sheet(book: RawBook) -> FormSheet | None:
     if len({sheet.token for sheet in marked}) > 1:
         raise WrongUnit("一个文件里有多张不同的报送表，请让各单位分别报送")
     candidates = marked or found
+    if any(list(sheet.raw.grid) != list(candidates[0].raw.grid) for sheet in candidates[1:]):
+        raise LayoutMismatch(
+            "文件里有几张内容不同的报送表，不能确定以哪张为准，请只保留填好的一张后重新报送"
+        )
     named = [sheet for sheet in candidates if sheet.raw.title.strip() == sheet.declared.title]
     if len(named) == 1:
         return named[0]

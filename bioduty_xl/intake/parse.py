@@ -1,17 +1,19 @@
 """Runs in the child process: opens one workbook and writes down what is in it.
 
-`python -m bioduty_xl.intake.parse MEMORY SECONDS` answers one JSON line for each request on its
-standard input. It judges nothing; whatever goes wrong here costs only this process.
+`python -m bioduty_xl.intake.parse MEMORY SECONDS` answers each line of its standard input, a
+request in JSON, with a line: the request's number and JSON. It judges nothing; whatever goes wrong
+here costs only this process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 
-from bioduty_xl.intake.raw import RawBook, TooLarge
+from bioduty_xl.intake.raw import READY, RawBook, TooLarge
 
 ANSWER_MAX = 64 << 20
 """Characters of an answer; a form's has some ten thousand."""
@@ -65,20 +67,27 @@ def _limit(memory: int) -> None:
 
 
 def main() -> None:
-    """Answer requests, one JSON text a line, until standard input ends.
+    """Answer requests, one a line, until standard input ends.
 
-    A reader that hangs when nobody is left to stop it is ended by an alarm of its own.
+    Answers have a way out of their own: what a library prints goes nowhere. A reader that hangs
+    when nobody is left to stop it is ended by an alarm.
     """
     memory, seconds = int(sys.argv[1]), float(sys.argv[2])
     _limit(memory)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    answers.write(READY + "\n")
+    answers.flush()
     for line in sys.stdin:
+        request = json.loads(line)
         if sys.platform != "win32":
             signal.alarm(int(2 * seconds) + 5)
-        answer = _answer(json.loads(line))
+        answer = _answer(request)
         if sys.platform != "win32":
             signal.alarm(0)
-        sys.stdout.write(answer + "\n")
-        sys.stdout.flush()
+        answers.write(f"{request['number']} {answer}\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

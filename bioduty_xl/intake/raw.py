@@ -53,12 +53,14 @@ class RawBook:
 
     Attributes:
         macros: whether it brings macros, which nothing here ever runs or passes on.
+        checked: whether its format has checksums, so that what is gone would have been noticed.
     """
 
     sheets: tuple[RawSheet, ...]
     properties: Mapping[str, str]
     names: Mapping[str, str]
     macros: bool = False
+    checked: bool = True
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -78,7 +80,11 @@ class RawBook:
             )
             for sheet in data["sheets"]
         )
-        return cls(sheets, data["properties"], data["names"], data["macros"])
+        return cls(sheets, data["properties"], data["names"], data["macros"], data["checked"])
+
+
+READY = "ready"
+"""What the child says once it can be asked; each answer then starts with its request's number."""
 
 
 class TooLarge(Exception):

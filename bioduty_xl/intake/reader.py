@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,12 +13,20 @@ from bioduty_xl.domain.stamp import Forged, FormKind, Seal
 from bioduty_xl.errors import LayoutMismatch, WrongUnit
 from bioduty_xl.intake.identity import FormSheet, Identity, identify, identify_assigned
 from bioduty_xl.intake.raw import Odd, RawBook
-from bioduty_xl.layout.columns import Filler
+from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.sheets import CORRECTIONS, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
 from bioduty_xl.layout.table import address, cell_at, find_fields, parse_address, rows_below
 
 INDISPENSABLE = ("status", "progress")
 """Columns of a return form without which it says nothing."""
+
+ROWS_MAX = 1000
+"""Marked rows beyond which somebody has filled the marks downwards."""
+
+UNREAD = frozenset(
+    ("ROW_WITHOUT_MARK", "EXTRA_COLUMN", "EXTRA_SHEET", "FAR_CELLS", "COLUMN_MISSING")
+)
+"""Findings that say that something in the file was not read."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,43 @@ def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
         ReturnError: it is none of ours, its marks disagree, or too much of it is gone.
     """
     identity = identify(book, seal, plan)
-    rows = list(_rows(identity.sheet))
+    rows = list(_rows(identity.sheet, own_headings(book)))
+    if sum(bool(row.mark) for row in rows) > ROWS_MAX:
+        raise LayoutMismatch(f"表格有 {len(rows)} 行，远多于原表，请核对后重新报送")
     keyed = [(_marked_key(row, identity, seal), row) for row in rows if row.mark]
+    _require_rows_in_place(identity.sheet, keyed, plan)
+    if not book.checked:
+        _require_whole(identity, keyed, plan)
     return _read(book, identity, rows, keyed, plan)
+
+
+def _require_rows_in_place(sheet: FormSheet, keyed: list[tuple[str, _Row]], plan: Plan) -> None:
+    """Sorting the shown columns leaves the hidden marks behind; then each row is marked as one item
+    and printed as another, and nobody can say which of the two the answers belong to.
+    """
+    titles = {fold(item.title): item.key for item in plan.items}
+    for key, row in keyed if sheet.declared is RETURN_FORM else ():
+        printed = titles.get(fold(row.texts.get("task", "")), key)
+        if printed != key:
+            raise LayoutMismatch(
+                f"第 {row.number + 1} 行的标识属于 {key}，写的却是 {printed} 的“"
+                f"{RETURN_FORM['task'].heading}”，可能排序或粘贴时错行，请核对后用原表重新报送"
+            )
+
+
+def _require_whole(identity: Identity, keyed: list[tuple[str, _Row]], plan: Plan) -> None:
+    """A format without checksums: rows that are gone, or printed otherwise, may be damage."""
+    if identity.stamp.kind is not FormKind.RETURN:
+        return
+    here = dict(keyed)
+    owed = {duty.item for duty in plan.obligations() if duty.unit == identity.unit.code}
+    for key in sorted(owed):
+        item = plan.by_key[key]
+        if key not in here or fold(here[key].texts.get("task", "")) != fold(item.title):
+            raise LayoutMismatch(
+                f"旧版格式（xls、et）的表格中，“{item.title}”一行缺失或被改动，文件可能已损坏，"
+                "请该单位打开核对，另存为 xlsx 后重新报送"
+            )
 
 
 def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Return:
@@ -50,7 +93,7 @@ def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Retu
         ReturnError: it has no form's table, or several.
     """
     identity = identify_assigned(book, unit, period)
-    rows = list(_rows(identity.sheet))
+    rows = list(_rows(identity.sheet, own_headings(book)))
     keyed = [(key, row) for row in rows if (key := _likely_key(row, plan))]
     return _read(book, identity, rows, keyed, plan)
 
@@ -59,6 +102,11 @@ def _read(
     book: RawBook, identity: Identity, rows: list[_Row], keyed: list[tuple[str, _Row]], plan: Plan
 ) -> Return:
     sheet = identity.sheet
+    if sheet.place.doubtful:
+        headings = "、".join(f"“{heading}”" for heading in sheet.place.doubtful)
+        raise LayoutMismatch(
+            f"有几列的标题都像{headings}，不能确定以哪一列为准，请恢复原表的列后重新报送"
+        )
     lost = [column for column in sheet.place.missing if column.key in INDISPENSABLE]
     if lost:
         headings = "、".join(column.heading for column in lost)
@@ -88,11 +136,15 @@ def _header(sheet: FormSheet) -> tuple[dict[str, str], dict[str, str]]:
     return texts, {key: address(row, column) for key, (row, column) in found.items()}
 
 
-def _rows(sheet: FormSheet) -> Iterator[_Row]:
+def _rows(sheet: FormSheet, own: frozenset[str]) -> Iterator[_Row]:
     column = sheet.mark_column
+    headings = [text.strip() for text in sheet.raw.grid[sheet.place.row]]
+    added = {OWN + text: index for index, text in enumerate(headings) if text in own}
     for number, texts in rows_below(sheet.place, sheet.raw.grid):
-        mark = "" if column is None else cell_at(sheet.raw.grid[number], column).strip()
-        yield _Row(number, mark, texts)
+        row = sheet.raw.grid[number]
+        mark = "" if column is None else cell_at(row, column).strip()
+        more = {key: cell_at(row, index) for key, index in added.items()}
+        yield _Row(number, mark, {**texts, **more})
 
 
 def _likely_key(row: _Row, plan: Plan) -> str:
@@ -136,13 +188,24 @@ def _merged(first: Entry, second: Entry) -> Entry:
     """A row that was copied: what both say, once."""
     filled = {
         name: text
-        if not first[name].strip()
+        if not first[name].strip() or (_said(second, name) and name in first.unreadable)
         else first[name]
-        if text.strip() in ("", first[name].strip())
+        if text.strip() in ("", first[name].strip()) or name in second.unreadable
         else f"{first[name]}\n{text}"
         for name, text in second.answers.items()
     }
-    return replace(first, answers=filled)
+    unreadable = frozenset(
+        key
+        for key, text in filled.items()
+        if (key in first.unreadable or key in second.unreadable)
+        and not _said(first, key)
+        and not _said(second, key)
+    )
+    return replace(first, answers=filled, unreadable=unreadable)
+
+
+def _said(entry: Entry, key: str) -> bool:
+    return bool(entry[key].strip()) and key not in entry.unreadable
 
 
 def _contacts(identity: Identity, rows: list[_Row]) -> Iterator[Contact]:
@@ -230,7 +293,7 @@ def _row_repairs(
     keys = [key for key, _ in keyed]
     if keys != sorted(keys):
         yield _repair("ROWS_MOVED", "行的顺序被调整，已按行标识识别", title)
-    for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
+    for key in (key for key, times in Counter(keys).items() if times > 1):
         yield _repair("ROW_REPEATED", f"{key} 出现了多行，已合并读取，请核对", title)
 
 

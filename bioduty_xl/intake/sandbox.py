@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import subprocess
 import sys
 import threading
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from bioduty_xl.errors import NotAReturn, Unreadable
+from bioduty_xl.errors import BiodutyError, NotAReturn, Unreadable
 from bioduty_xl.intake.gate import Format
-from bioduty_xl.intake.raw import RawBook
+from bioduty_xl.intake.raw import READY, RawBook
 
 _TOO_MUCH = ("TooLarge", "MemoryError")
 """Errors of the child that say nothing against the file but its size."""
@@ -24,6 +26,9 @@ _OURS = ("PanicException",)
 
 _CHILD = "bioduty_xl.intake.parse"
 
+START_SECONDS = 60.0
+"""How long a reading process may take to start."""
+
 
 class Sandbox(AbstractContextManager["Sandbox"]):
     """One reading process under limits, started when first needed and replaced when it dies.
@@ -31,11 +36,18 @@ class Sandbox(AbstractContextManager["Sandbox"]):
     Args:
         seconds: how long one file may take.
         memory_mb: address space of the process (on Windows: its committed memory), in MiB.
+        tries: how often a file that took too long is tried; a busy machine is not the file's fault.
+        in_all: how long all files together may take; None: as long as they need.
     """
 
-    def __init__(self, seconds: float, memory_mb: int) -> None:
+    def __init__(
+        self, seconds: float, memory_mb: int, *, tries: int = 1, in_all: float | None = None
+    ) -> None:
         self._seconds = seconds
         self._memory = memory_mb << 20
+        self._tries = tries
+        self._left = math.inf if in_all is None else in_all
+        self._number = 0
         self._process: subprocess.Popen[str] | None = None
         self._job: Any = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -50,6 +62,7 @@ class Sandbox(AbstractContextManager["Sandbox"]):
             Unreadable: the workbook's inside is broken.
             NotAReturn: it is locked, or reading it took too long, too much memory, or killed the
                 process.
+            BiodutyError: no reading process can be started; the files are not to blame.
         """
         answer = self._ask(path, form)
         if answer.startswith('{"error"'):
@@ -64,21 +77,35 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         return RawBook.from_json(answer)
 
     def _ask(self, path: Path, form: Format) -> str:
+        for left in reversed(range(self._tries)):
+            seconds = min(self._seconds, self._left)
+            started = time.monotonic()
+            try:
+                return self._ask_once(path, form, seconds)
+            except queue.Empty:
+                self._stop()
+                if not left:
+                    raise NotAReturn(
+                        f"读取超过 {self._seconds:g} 秒，已中止，请用 Excel 打开核对后另存再报送；"
+                        "也可把原文件放回收件夹再试"
+                    ) from None
+            finally:
+                self._left = max(0.0, self._left - (time.monotonic() - started))
+        raise AssertionError("at least one try")
+
+    def _ask_once(self, path: Path, form: Format, seconds: float) -> str:
         process = self._running()
         assert process.stdin is not None
-        request = json.dumps({"path": str(path.resolve()), "format": form.value})
+        self._number += 1
+        request = {"number": self._number, "path": str(path.resolve()), "format": form.value}
         try:
-            process.stdin.write(request + "\n")
+            process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            answer = self._answers.get(timeout=self._seconds)
-        except queue.Empty:
-            self._stop()
-            raise NotAReturn(
-                f"读取超过 {self._seconds:g} 秒，已中止，请用 Excel 打开核对后另存再报送"
-            ) from None
+            line = self._answers.get(timeout=seconds)
         except OSError:
-            answer = ""
-        if not answer:
+            line = ""
+        number, _, answer = line.partition(" ")
+        if number != str(self._number):  # it died, or its answers are not ours any more
             self._stop()
             raise NotAReturn("读取时程序异常退出，请用 Excel 打开核对后另存再报送")
         return answer
@@ -88,21 +115,37 @@ class Sandbox(AbstractContextManager["Sandbox"]):
             self._stop()
         if self._process is None:
             limits = [str(self._memory), str(self._seconds)]
-            self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-P", "-m", _CHILD, *limits],  # -P: nothing from this folder
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                encoding="utf-8",
-                env=_environment(),
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  # our own module
+                    [sys.executable, "-P", "-m", _CHILD, *limits],  # -P: nothing from this folder
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    encoding="utf-8",
+                    env=_environment(),
+                )
+            except OSError as error:
+                raise BiodutyError(
+                    f"读取文件的程序不能启动（{error.strerror}），请稍后再试"
+                ) from error
             if sys.platform == "win32":
                 self._job = confine(self._process.pid, self._memory)
             self._answers = queue.SimpleQueue()
             threading.Thread(
                 target=_pass_on, args=(self._process, self._answers), daemon=True
             ).start()
+            self._wait_until_ready()
         return self._process
+
+    def _wait_until_ready(self) -> None:
+        """The time to start is the machine's, not the file's."""
+        try:
+            greeting = self._answers.get(timeout=START_SECONDS)
+        except queue.Empty:
+            greeting = ""
+        if greeting.strip() != READY:
+            self._stop()
+            raise BiodutyError("读取文件的程序不能启动，请检查内存和 intake.memory_mb，稍后再试")
 
     def _stop(self) -> None:
         if self._process is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from datetime import time
 
 import olefile
@@ -16,6 +17,10 @@ from xlrd import xldate
 
 from bioduty_xl.intake.raw import Cells, Locked, Odd, RawBook, is_imprecise
 from bioduty_xl.layout.table import text_of
+
+_RECORD = struct.Struct("<HH")
+_BOF, _EOF = 0x0809, 0x000A
+"""A record's type and length; the first and the last record of each part of the stream."""
 
 _SUMMARY = "\x05DocumentSummaryInformation"
 _MACROS = "_VBA_PROJECT_CUR"
@@ -31,6 +36,8 @@ def read(content: bytes) -> RawBook:
     with olefile.OleFileIO(io.BytesIO(content)) as package:
         properties = _properties(package)
         macros = package.exists(_MACROS)
+        if package.exists("Workbook"):
+            _check_records(package.openstream("Workbook").read())
     try:
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             book = xlrd.open_workbook(file_contents=content, ragged_rows=True, logfile=nowhere)
@@ -47,7 +54,32 @@ def read(content: bytes) -> RawBook:
         _cells(book, sheet).sheet(sheet.name, sheet.visibility == 0, names.get(number, {}))
         for number, sheet in enumerate(book.sheets())
     ]
-    return RawBook(tuple(sheets), properties, names.get(-1, {}), macros)
+    return RawBook(tuple(sheets), properties, names.get(-1, {}), macros, checked=False)
+
+
+def _check_records(stream: bytes) -> None:
+    """Walk the records of a BIFF8 stream ([MS-XLS] 2.1.4): a block that was lost reads as records
+    of type 0, which there are none of, and xlrd would pass over it.
+
+    Raises:
+        ValueError: the chain of records is broken.
+    """
+    place, depth = 0, 0
+    while place + 4 <= len(stream):
+        kind, length = _RECORD.unpack_from(stream, place)
+        place += 4 + length
+        if kind == _BOF:
+            depth += 1
+        elif kind == _EOF:
+            depth -= 1
+        elif depth == 0:
+            if any(stream[place - 4 - length :]):
+                raise ValueError("records")
+            return
+        elif kind == 0:
+            raise ValueError("records")
+    if depth:
+        raise ValueError("records")
 
 
 def _properties(package: olefile.OleFileIO) -> dict[str, str]:

@@ -29,7 +29,7 @@ from bioduty_xl.intake.raw import (
     is_imprecise,
     trimmed,
 )
-from bioduty_xl.layout.table import address, parse_address, text_of
+from bioduty_xl.layout.table import address, cell_at, parse_address, text_of
 
 WORKBOOK = "xl/workbook.xml"
 _RELATIONS = "xl/_rels/workbook.xml.rels"
@@ -43,10 +43,8 @@ _LARGE = 4 << 20
 _LARGEST = 96 << 20
 """Bytes of it beyond which, blank rows dropped, it is no form."""
 
-_ROW_END = b"</row>"
-_NUMBERED_ROW = re.compile(rb'\s*<row (?:[^>]* )?r="\d+"')
-_EMPTY_ROWS = re.compile(rb'<row (?:[^>]* )?r="\d+"[^>]*/>')
-_CONTENT = (b"<v", b"<is", b"<f")
+_PREFIX = re.compile(rb"<((?:\w+:)?)worksheet[\s>]")
+"""What a writer puts before its element names, if anything; found in the first bytes."""
 
 
 def read(content: bytes) -> RawBook:
@@ -134,21 +132,29 @@ def _without_blank_rows(package: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     """A sheet's XML without the rows that only carry formats; only rows that state their number
     are dropped, so that the others keep theirs.
     """
-    left, kept = b"", 0
     with package.open(part) as stream:
-        while chunk := stream.read(_CHUNK):
-            *rows, left = (left + chunk).split(_ROW_END)
-            for row in rows:
-                filled = any(mark in row for mark in _CONTENT)
-                if filled or not _NUMBERED_ROW.match(row):
-                    whole = _EMPTY_ROWS.sub(b"", row) + _ROW_END
+        left = stream.read(_CHUNK)
+        match = _PREFIX.search(left)
+        prefix = match[1] if match else b""
+        end = b"</" + prefix + b"row>"
+        content = tuple(b"<" + prefix + name for name in (b"v", b"is", b"f"))
+        row = rb"<" + re.escape(prefix) + rb'row (?:[^>]* )?r="\d+"'
+        numbered, empty = re.compile(rb"\s*" + row), re.compile(row + rb"[^>]*/>")
+        kept, chunk = 0, b""
+        while True:
+            *rows, left = (left + chunk).split(end)
+            for text in rows:
+                if any(mark in text for mark in content) or not numbered.match(text):
+                    whole = empty.sub(b"", text) + end
                     kept += len(whole)
                     if kept > _LARGEST:
                         raise TooLarge
                     yield whole
             if len(left) > _LARGE:
-                left = _EMPTY_ROWS.sub(b"", left)
-    yield _EMPTY_ROWS.sub(b"", left)
+                left = empty.sub(b"", left)
+            if not (chunk := stream.read(_CHUNK)):
+                break
+    yield empty.sub(b"", left)
 
 
 def _replace(package: zipfile.ZipFile, walks: dict[str, _Walk]) -> bytes:
@@ -167,17 +173,26 @@ def _sheet(
 ) -> RawSheet:
     grid = [trimmed(text_of(value) for value in row) for row in rows]
     odd = {}
-    for (row, column), (kind, text) in walk.odd.items():
-        if (row, column) not in walk.far:
-            grid.extend([] for _ in range(row + 1 - len(grid)))
-            grid[row].extend([""] * (column + 1 - len(grid[row])))
-            grid[row][column] = text
-            odd[address(row, column)] = kind
+    for place, (kind, text) in walk.odd.items():
+        if place not in walk.far:
+            _put(grid, place, text)
+            odd[address(*place)] = kind
+    for place, text in walk.texts.items():
+        row, column = place
+        if place not in walk.far and not (row < len(grid) and cell_at(grid[row], column)):
+            _put(grid, place, text_of(text))
     for number, values in enumerate(rows):
         for column, value in enumerate(values):
             if is_imprecise(value):
                 odd[address(number, column)] = Odd.NUMBER
     return RawSheet(title, visible, grid, names, odd, tuple(map(_name, sorted(walk.far))))
+
+
+def _put(grid: list[list[str]], place: tuple[int, int], text: str) -> None:
+    row, column = place
+    grid.extend([] for _ in range(row + 1 - len(grid)))
+    grid[row].extend([""] * (column + 1 - len(grid[row])))
+    grid[row][column] = text
 
 
 def _name(place: tuple[int, int]) -> str:
@@ -189,12 +204,14 @@ class _Walk:
 
     Attributes:
         odd: cells that calamine would give as blank, with what stands in them.
+        texts: texts written beside the tables of strings, some of which calamine passes over.
         far: filled cells that are left out.
         replaced: the XML to read in place of the sheet's own; None: that one.
     """
 
     def __init__(self, content: bytes) -> None:
         self.odd: dict[tuple[int, int], tuple[Odd, str]] = {}
+        self.texts: dict[tuple[int, int], str] = {}
         self.replaced: bytes | None = None
         self._content = content
         self._spans: dict[tuple[int, int], tuple[int, int]] = {}
@@ -257,8 +274,11 @@ class _Walk:
         self._spans[place] = self._start, end
         if self._type == "e":
             self.odd[place] = Odd.ERROR, value or "#ERROR!"
-        elif self._formula is not None and not value and self._type != "str" and not self._inline:
-            self.odd[place] = Odd.FORMULA, "=" + "".join(self._formula)
+        elif self._formula is not None and not value and not self._inline:
+            if self._type != "str" or self._value is None:  # an empty <v> is an empty result
+                self.odd[place] = Odd.FORMULA, "=" + "".join(self._formula)
+        elif self._type in ("str", "inlineStr") and value:
+            self.texts[place] = value
 
 
 def _refuse(*_: object) -> None:

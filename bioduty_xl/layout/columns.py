@@ -28,6 +28,11 @@ class Filler(StrEnum):
     UNIT = "unit"
 
 
+OWN = "+"
+"""What the key of a column starts with that the coordinator added to a form's template; the rest
+is its heading."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a declared sheet.

@@ -35,9 +35,9 @@ def require_local(folder: Path) -> None:
 
 def is_remote(folder: Path) -> bool:
     """Whether a folder, or the nearest one above it that is there, is on a network disk."""
-    if str(folder).startswith(_UNC):
+    here = folder.resolve()  # a mapped drive of Windows resolves to its share
+    if str(folder).startswith(_UNC) or str(here).startswith(_UNC):
         return True
-    here = folder.resolve()
     holding = [
         disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
     ]

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import lru_cache
 from itertools import pairwise
 
 from rapidfuzz import fuzz
 
 from bioduty_xl.domain.plan import fold
-from bioduty_xl.layout.columns import Column, Sheet
+from bioduty_xl.layout.columns import Column, Filler, Sheet
 
 Grid = Sequence[Sequence[str]]
 """Rows of cell texts from A1; rows may differ in length."""
@@ -24,6 +25,9 @@ HEADING_ROWS = 60
 """How far down a heading row is looked for; ours is in row 5."""
 
 _ADDRESS = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})")
+
+HEADING_LENGTH = 60
+"""Characters of a text beyond which it is no heading."""
 
 ALIKE = 75.0
 """Least likeness (rapidfuzz ratio, 0 to 100) of a respelt heading to the declared one."""
@@ -39,6 +43,7 @@ class Location:
         missing: declared columns that are not there.
         respelt: (as found, as declared) of headings recognised by likeness.
         extra: headings that are not declared.
+        doubtful: declared headings of columns that units fill which several columns could be.
     """
 
     row: int
@@ -46,6 +51,7 @@ class Location:
     missing: tuple[Column, ...] = ()
     respelt: tuple[tuple[str, str], ...] = ()
     extra: tuple[str, ...] = field(default=())
+    doubtful: tuple[str, ...] = ()
 
 
 def locate(sheet: Sheet, grid: Grid) -> Location | None:
@@ -136,48 +142,75 @@ def text_of(value: object) -> str:
 
 
 def _match_headings(sheet: Sheet, number: int, row: Sequence[str]) -> Location:
+    folded = [fold(text) if len(text) <= HEADING_LENGTH else "" for text in row]
+    by_heading = _columns_by_heading(sheet)
     columns: dict[str, int] = {}
-    for index, text in enumerate(row):
-        column = _first(sheet, fold(text), taken=columns)
+    for index, heading in enumerate(folded):
+        column = _named(sheet, folded, index, taken=columns) if heading in by_heading else None
         if column is not None:
             columns[column.key] = index
-    respelt = []
-    if columns:
-        for index in range(len(row)):
-            if index in columns.values() or len(fold(row[index])) < 2:
-                continue
-            column = _nearest(sheet, fold(row[index]), taken=columns)
-            if column is not None:
-                columns[column.key] = index
-                respelt.append((row[index].strip(), column.heading))
+    respelt, doubtful = _respelt(sheet, row, folded, columns) if columns else ([], [])
+    spare = [index for index in range(len(row)) if index not in columns.values()]
+    doubtful += [
+        column.heading
+        for index in spare
+        for column in by_heading.get(folded[index], ())
+        if column.filled_by is Filler.UNIT
+    ]
     return Location(
         number,
         columns,
         tuple(column for column in sheet.columns if column.key not in columns),
         tuple(respelt),
-        tuple(
-            text.strip()
-            for index, text in enumerate(row)
-            if text.strip() and index not in columns.values()
-        ),
+        tuple(row[index].strip() for index in spare if row[index].strip()),
+        tuple(dict.fromkeys(doubtful)),
     )
 
 
-def _first(sheet: Sheet, heading: str, taken: Mapping[str, int]) -> Column | None:
-    """The first declared column with this heading that has no place yet: where two columns share
-    a heading, their order decides.
-    """
+@lru_cache
+def _columns_by_heading(sheet: Sheet) -> dict[str, tuple[Column, ...]]:
+    """The columns that a folded heading may stand for; some sheets have one heading twice."""
+    found: dict[str, tuple[Column, ...]] = {}
     for column in sheet.columns:
-        if column.key not in taken and heading in map(fold, (column.heading, *column.spellings)):
+        for heading in map(fold, (column.heading, *column.spellings)):
+            found[heading] = (*found.get(heading, ()), column)
+    return found
+
+
+def _named(
+    sheet: Sheet, folded: Sequence[str], index: int, taken: Mapping[str, int]
+) -> Column | None:
+    """The declared column with a heading. Where several share it, the one whose neighbour on the
+    left is the same (whose telephone is it?), and only then the first without a place.
+    """
+    by_heading = _columns_by_heading(sheet)
+    free = [column for column in by_heading[folded[index]] if column.key not in taken]
+    before = by_heading.get(folded[index - 1], ()) if index else ()
+    for column in free if len(free) > 1 else ():
+        place = sheet.columns.index(column)
+        if place and sheet.columns[place - 1] in before:
             return column
-    return None
+    return free[0] if free else None
 
 
-def _nearest(sheet: Sheet, heading: str, taken: Mapping[str, int]) -> Column | None:
-    likeness = {
-        column.key: fuzz.ratio(heading, fold(column.heading))
-        for column in sheet.columns
-        if column.key not in taken
-    }
-    key = max(likeness, key=likeness.__getitem__, default=None)
-    return sheet[key] if key is not None and likeness[key] >= ALIKE else None
+def _respelt(
+    sheet: Sheet, row: Sequence[str], folded: Sequence[str], columns: dict[str, int]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Give columns without a place the heading most like theirs; tells (as found, as declared), and
+    the declared headings that several are alike to.
+    """
+    found, doubtful = [], []
+    for column in (column for column in sheet.columns if column.key not in columns):
+        alike = {
+            index: fuzz.ratio(heading, fold(column.heading))
+            for index, heading in enumerate(folded)
+            if index not in columns.values() and len(heading) > 1
+        }
+        near = [index for index, likeness in alike.items() if likeness >= ALIKE]
+        if len(near) > 1 and column.filled_by is Filler.UNIT:
+            doubtful.append(column.heading)
+        if near:
+            best = max(near, key=alike.__getitem__)
+            columns[column.key] = best
+            found.append((row[best].strip(), column.heading))
+    return found, doubtful

@@ -15,7 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
-from bioduty_xl.layout.columns import Column, Kind, Sheet
+from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import DETAIL, MATRIX, OVERVIEW, REPORT
 from bioduty_xl.report import frames
@@ -87,7 +87,7 @@ def render(evidence: Evidence) -> bytes:
     write_overview(book, worksheets[OVERVIEW.key], evidence, tables)
     for sheet in REPORT:
         if sheet is not OVERVIEW:
-            declared = _with_units(sheet, tables[sheet.key])
+            declared = _with_more(sheet, tables[sheet.key])
             _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
     _fit_wide(worksheets[DETAIL.key])
     _fit_matrix(worksheets[MATRIX.key])
@@ -138,15 +138,14 @@ class _Formats:
         return self._made[key]
 
 
-def _with_units(sheet: Sheet, table: pd.DataFrame) -> Sheet:
-    """The declared sheet, with a column for each unit where it is the matrix."""
-    if sheet is not MATRIX:
-        return sheet
-    units = tuple(
-        Column(str(name), str(name), Kind.CHOICE, 4.8)
-        for name in table.columns[len(sheet.columns) :]
-    )
-    return Sheet(sheet.key, sheet.title, (*sheet.columns, *units))
+def _with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
+    """The declared sheet with the columns that its table has beyond: in the matrix one for each
+    unit, in the detail those that the coordinator added to the form.
+    """
+    kind, width = (Kind.CHOICE, 4.8) if sheet is MATRIX else (Kind.TEXT, 20.0)
+    more = (str(name) for name in table.columns[len(sheet.columns) :])
+    columns = (Column(name, name.removeprefix(OWN), kind, width) for name in more)
+    return Sheet(sheet.key, sheet.title, (*sheet.columns, *columns))
 
 
 def _write_table(

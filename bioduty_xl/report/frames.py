@@ -17,7 +17,7 @@ from bioduty_xl.domain.returns import ANSWERED, MISSING, Contact, ItemState, Sev
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import Cell, UnitStanding, UnitState
 from bioduty_xl.domain.verdict import Verdict, verdict_word
-from bioduty_xl.layout.columns import Filler, Sheet
+from bioduty_xl.layout.columns import OWN, Filler, Sheet
 from bioduty_xl.layout.sheets import (
     CONTACTS,
     DEFINITIONS,
@@ -59,7 +59,9 @@ def entries(evidence: Evidence) -> pd.DataFrame:
         obligation was left blank), then the answers by their column key (status, progress,
         features, problems, next_steps, remark) and previous, as typed; revision, received, file,
         sheet and cell of 工作开展情况 say where they came from (empty or None: no return).
+        Columns that the coordinator added to the form follow, under `+` and their heading.
     """
+    own = own_keys(evidence)
     duties = _frame(
         (
             "code",
@@ -73,11 +75,12 @@ def entries(evidence: Evidence) -> pd.DataFrame:
             "sheet",
             "cell",
             "unreadable",
+            *own,
         ),
         [
             row
             for line in evidence.standing.units
-            for row in (_duty_row(line, cell) for cell in line.cells)
+            for row in (_duty_row(line, cell, own) for cell in line.cells)
         ],
     )
     sources = _frame(
@@ -98,7 +101,17 @@ def entries(evidence: Evidence) -> pd.DataFrame:
     merged["file"] = merged["file"].where(merged["file"].notna(), "")
     blank = ["revision", "received"]
     merged[blank] = merged[blank].astype(object).where(merged[blank].notna(), None)
-    return merged[[*ENTRY_COLUMNS, "unreadable", "unit_order"]].reset_index(drop=True)
+    return merged[[*ENTRY_COLUMNS, *own, "unreadable", "unit_order"]].reset_index(drop=True)
+
+
+def own_keys(evidence: Evidence) -> tuple[str, ...]:
+    """Keys of the columns that the coordinator added to the form and units filled, as met."""
+    met: dict[str, None] = {}
+    for line in evidence.standing.units:
+        for cell in line.cells:
+            answers = cell.entry.answers if cell.entry else {}
+            met |= dict.fromkeys(key for key, text in answers.items() if key[:1] == OWN and text)
+    return tuple(met)
 
 
 def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
@@ -110,7 +123,7 @@ def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
         OVERDUE.key: overdue(evidence),
         MISSING_ITEMS.key: missing_items(evidence, every),
         MATRIX.key: matrix(evidence, every),
-        DETAIL.key: detail(every),
+        DETAIL.key: detail(every, own_keys(evidence)),
         PROBLEMS.key: problems(evidence, every),
         CONTACTS.key: contact_list(evidence),
         FINDINGS.key: findings(evidence),
@@ -214,10 +227,10 @@ def matrix(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(names="item")
 
 
-def detail(every: pd.DataFrame) -> pd.DataFrame:
-    """A row for each answered unit × item, with its source."""
+def detail(every: pd.DataFrame, own: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A row for each answered unit × item, with its source; the form's own columns last."""
     words = {state.value for state in ANSWERED}
-    return every[every["state"].isin(words)][list(_keys(DETAIL))]
+    return every[every["state"].isin(words)][[*_keys(DETAIL), *own]]
 
 
 def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +285,7 @@ def files(evidence: Evidence) -> pd.DataFrame:
     return _frame(_keys(FILES), rows)
 
 
-def _duty_row(line: UnitStanding, cell: Cell) -> tuple[object, ...]:
+def _duty_row(line: UnitStanding, cell: Cell, own: tuple[str, ...]) -> tuple[object, ...]:
     duty, entry = cell.obligation, cell.entry
     return (
         *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
@@ -281,6 +294,7 @@ def _duty_row(line: UnitStanding, cell: Cell) -> tuple[object, ...]:
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
         entry is not None and "progress" in entry.unreadable,
+        *(entry[key] if entry else "" for key in own),
     )
 
 

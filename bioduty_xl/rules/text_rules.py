@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -29,6 +30,7 @@ _WITH_RESULTS = frozenset((Progress.ONGOING, Progress.DONE, Progress.CONTINUOUS)
 _TEXTS = tuple(c for c in RETURN_FORM.filled_by(Filler.UNIT) if c.kind is Kind.TEXT)
 
 
+@lru_cache(maxsize=4096)
 def core(text: str) -> str:
     """A text as it is compared with others: letters and digits alone, widths and case folded."""
     return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LN")

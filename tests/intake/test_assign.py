@@ -14,7 +14,7 @@ from books import (
 from commands import bioduty, failed
 from openpyxl import load_workbook
 
-from bioduty_xl.errors import ConfigError
+from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.layout.sheets import IDENTITY_SHEET, RETURN_FORM, WORKBOOK_NAME
 from bioduty_xl.ledger import Ledger
 
@@ -206,3 +206,83 @@ def test_from_the_command_line(q2, unmarked):
     )
     assert "已收" in out
     assert "市林业局" in out
+
+
+def test_a_mistaken_decision_is_corrected_by_another(q2, unmarked):
+    q2.assign("林业报来.xlsx", "市水利局", "2024Q2", "手误")
+    report = q2.assign("林业报来.xlsx", "市林业局", "2024Q2", "更正")
+    assert (report.verdict, report.unit, report.revision) == ("accepted", "U02", 1)
+    returned = q2.standing("2024Q2", as_of="2024-06-26").returned
+    assert [line.unit.code for line in returned] == ["U02"]
+    with Ledger(q2.state_dir / "ledger.sqlite", read_only=True) as ledger:
+        (file,) = ledger.with_hash(unmarked.sha256)
+        assert [decision.reason for decision in ledger.assignments(file)] == ["手误", "更正"]
+
+
+def test_a_period_of_which_no_form_is_out_is_refused(q2, unmarked):
+    with pytest.raises(ConfigError, match="没有下发过"):
+        q2.assign("林业报来.xlsx", "市林业局", "2042Q4", "手误")
+
+
+def test_the_same_held_bytes_are_settled_together(q2, unmarked):
+    (q2.inbox / "又来.xlsx").write_bytes((q2.originals / unmarked.sha256).read_bytes())
+    assert collect_one(q2).verdict == "held"
+    q2.assign("林业报来.xlsx", "市林业局", "2024Q2", "电话核实")
+    assert q2.waiting_files("2024Q2", as_of="2024-06-26") == []
+    assert list((q2.inbox / "待处理").iterdir()) == []
+
+
+def test_an_archive_is_done_with_when_its_last_member_is_settled(q2, form, tmp_path):
+    import zipfile
+
+    inner = fill(form("市林业局"), tmp_path / "a.xlsx", change=without_marks)
+    with zipfile.ZipFile(q2.inbox / "包.zip", "w") as archive:
+        archive.write(inner, "报送表.xlsx")
+    q2.collect(as_of=AS_OF)
+    with pytest.raises(ConfigError, match="逐个认定"):
+        q2.assign("包.zip", "市林业局", "2024Q2", "电话核实")
+    q2.assign("包.zip/报送表.xlsx", "市林业局", "2024Q2", "电话核实")
+    assert q2.waiting_files("2024Q2", as_of="2024-06-26") == []
+    assert (q2.inbox / "已收" / "2024Q2" / "包.zip").exists()
+
+
+def test_an_earlier_copy_with_the_same_answers_makes_a_late_unit_timely(q2, form):
+    fill(form("市林业局"), q2.inbox / "早.xlsx", change=without_marks)
+    q2.collect(as_of="2024-06-20")
+    fill(form("市林业局"), q2.inbox / "晚.xlsx")
+    q2.collect(as_of="2024-06-28")
+    report = q2.assign("早.xlsx", "市林业局", "2024Q2", "电话核实")
+    assert report.verdict == "accepted"
+    assert "晚.xlsx" in report.reason
+    (line,) = q2.standing("2024Q2", as_of="2024-06-30").returned
+    assert line.state.value == "on_time"
+
+
+def test_what_was_settled_but_not_tidied_is_tidied_by_the_next_pass(q2, unmarked, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("bioduty_xl.intake.filing.tidy", lambda *_: None)
+        q2.assign("林业报来.xlsx", "市林业局", "2024Q2", "电话核实")
+    assert (q2.inbox / "待处理" / "林业报来.xlsx").exists()
+    assert q2.collect(as_of=AS_OF).files == ()
+    assert (q2.inbox / "已收" / "2024Q2" / "林业报来.xlsx").exists()
+
+
+def test_a_file_that_waits_to_be_read_cannot_be_settled_yet(q2, form, monkeypatch):
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    with monkeypatch.context() as patched:
+        patched.setattr("bioduty_xl.desk.Desk.conclude", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            q2.collect(as_of=AS_OF)
+    with pytest.raises(ConfigError, match="还没有读取"):
+        q2.assign("a.xlsx", "市林业局", "2024Q2", "电话核实")
+
+
+@pytest.mark.parametrize("damage", ["gone", "replaced"])
+def test_an_original_that_is_not_what_it_was_is_never_settled(q2, form, unmarked, damage):
+    original = q2.originals / unmarked.sha256
+    if damage == "gone":
+        original.unlink()
+    else:
+        original.write_bytes(form("市水利局").read_bytes())
+    with pytest.raises(BiodutyError, match="备份"):
+        q2.assign("林业报来.xlsx", "市林业局", "2024Q2", "电话核实")

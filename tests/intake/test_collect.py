@@ -48,7 +48,11 @@ def test_the_same_bytes_under_another_name_are_a_duplicate(q2, form):
 def test_the_same_answers_saved_anew_are_a_duplicate(q2, form):
     fill(form("市林业局"), q2.inbox / "a.xlsx")
     q2.collect(as_of="2024-06-20")
-    fill(form("市林业局"), q2.inbox / "b.xlsx", change=lambda book, _: setattr(book, "active", 0))
+    fill(
+        form("市林业局"),
+        q2.inbox / "b.xlsx",
+        change=lambda book, _: setattr(book.properties, "title", "x"),
+    )
     (again,) = q2.collect(as_of="2024-06-21").files
     assert again.verdict == "duplicate"
     assert "a.xlsx" in again.reason

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from books import FILLED, copy, fill
 
+from bioduty_xl.errors import LedgerError, NotAReturn
 from bioduty_xl.intake import filing, sandbox
 
 AS_OF = "2024-06-20"
@@ -160,3 +161,84 @@ def test_a_reading_process_ends_with_the_one_that_started_it(form, tmp_path):
         reading._process.wait(timeout=10)
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_a_lost_ledger_is_not_made_anew_in_silence(q2, form):
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    q2.collect(as_of=AS_OF)
+    (q2.state_dir / "ledger.sqlite").unlink()
+    for work in (lambda: q2.collect(as_of=AS_OF), lambda: q2.standing("2024Q2", as_of=AS_OF)):
+        with pytest.raises(LedgerError, match="备份"):
+            work()
+
+
+def test_an_entry_that_cannot_be_looked_at_is_said_and_stops_nobody(q2, form, monkeypatch):
+    fill(form("市林业局"), q2.inbox / "好.xlsx")
+    (q2.inbox / "关").mkdir()
+    (q2.inbox / "关" / "张三.xlsx").write_bytes(b"x")
+    real = filing.is_plain
+
+    def refuse(path):
+        if path.parent.name == "关":
+            raise PermissionError(13, "denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(filing, "is_plain", refuse)
+    reports = {report.file: report for report in q2.collect(as_of=AS_OF).files}
+    assert reports["好.xlsx"].verdict == "accepted"
+    assert reports["关/张三.xlsx"].verdict == "deferred"
+    assert "权限" in reports["关/张三.xlsx"].reason
+
+
+def test_a_folder_that_may_not_be_listed_is_said(q2, form, monkeypatch):
+    fill(form("市林业局"), q2.inbox / "好.xlsx")
+    fill(form("市水利局"), q2.inbox / "关" / "a.xlsx")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("关"):
+            raise PermissionError(13, "denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    reports = {report.file: report.verdict.value for report in q2.collect(as_of=AS_OF).files}
+    assert reports == {"好.xlsx": "accepted", "关": "deferred"}
+
+
+def test_a_linked_folder_is_said_and_not_followed(q2, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.pdf").write_bytes(b"%PDF")
+    (q2.inbox / "链接").symlink_to(tmp_path / "elsewhere")
+    (report,) = q2.collect(as_of=AS_OF).files
+    assert (report.file, report.verdict) == ("链接", "ignored")
+
+
+def test_a_held_file_dragged_back_into_the_inbox_is_read_again(q2, form, tmp_path, monkeypatch):
+    """On Windows the creation time survives a move, so it is the same sighting."""
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    monkeypatch.setattr(filing, "_came", lambda status: 7)
+    with monkeypatch.context() as patched:
+        patched.setattr("bioduty_xl.desk.read_form", _refuse)
+        assert [r.verdict for r in q2.collect(as_of=AS_OF).files] == ["held"]
+    os.rename(q2.inbox / "待处理" / "a.xlsx", q2.inbox / "a.xlsx")
+    assert [r.verdict for r in q2.collect(as_of=AS_OF).files] == ["accepted"]
+
+
+def _refuse(*_):
+    raise NotAReturn("先前读不出来")
+
+
+def test_a_long_name_is_numbered_by_letters_not_bytes(tmp_path):
+    long = tmp_path / ("长" * 80 + ".pdf")
+    long.write_bytes(b"x")
+    assert filing._free_name(long).name.endswith("_2.pdf")
+    filing._free_name(long).write_bytes(b"x")
+
+
+def test_names_with_control_characters_cannot_fake_a_line(q2):
+    from commands import run
+
+    (q2.inbox / "a\n  [已收] 假的\x1b[31m.pdf").write_bytes(b"%PDF")
+    out = run("collect", "--workspace", q2.root, "--as-of", AS_OF).stdout
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 2

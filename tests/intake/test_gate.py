@@ -8,7 +8,7 @@ import zlib
 import pytest
 from books import copy
 
-from bioduty_xl.errors import NotAReturn, Unreadable
+from bioduty_xl.errors import BiodutyError, NotAReturn, Unreadable
 from bioduty_xl.intake import gate
 from bioduty_xl.intake.sandbox import Sandbox
 
@@ -118,3 +118,60 @@ def test_a_reader_that_is_killed_is_replaced(form):
         sandbox._process.kill()
         sandbox._process.wait()
         assert sandbox.read(form("市林业局")).sheets
+
+
+def test_parts_of_every_size_about_a_chunks_end_pass(tmp_path):
+    """zlib may hold output back although it has taken all the input."""
+    for size in (*range(65_500, 65_900), *range(131_050, 131_150)):
+        path = package(tmp_path / "a.xlsx", [("xl/media/image1.bmp", b"\0" * size)])
+        assert gate.check(path, LIMITS) == gate.Format.XLSX
+
+
+def test_answers_that_are_not_the_readers_own_are_never_believed(form, tmp_path, monkeypatch):
+    """A library that prints must not shift the answers by one file."""
+    (tmp_path / "talkative.py").write_text(
+        "from bioduty_xl.intake import parse\n"
+        "whole = parse.parse\n"
+        "def talk(path, form):\n"
+        "    print('debug', flush=True)\n"
+        "    return whole(path, form)\n"
+        "parse.parse = talk\n"
+        "parse.main()\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("bioduty_xl.intake.sandbox._CHILD", "talkative")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Sandbox(seconds=10, memory_mb=768) as sandbox:
+        for name in ("市林业局", "市水利局", "市林业局"):
+            assert name in str(sandbox.read(form(name)))
+
+
+@pytest.mark.parametrize("code", ["", "import sys; sys.exit(3)", "print('hello', flush=True)"])
+def test_a_reader_that_does_not_start_stops_the_pass_and_blames_no_file(
+    q2, form, tmp_path, monkeypatch, code
+):
+    (tmp_path / "absent.py").write_text(code, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    copy(form("市林业局"), q2.inbox / "a.xlsx")
+    with monkeypatch.context() as patched:
+        patched.setattr("bioduty_xl.intake.sandbox._CHILD", "absent")
+        with pytest.raises(BiodutyError, match="不能启动"):
+            q2.collect(as_of="2024-06-20")
+    (report,) = q2.collect(as_of="2024-06-20").files
+    assert report.verdict == "accepted"
+
+
+def test_a_slow_moment_of_the_machine_is_tried_again(form):
+    with Sandbox(seconds=1.5, memory_mb=512, tries=2) as sandbox:
+        sandbox.read(form("市林业局"))
+        os.kill(sandbox._process.pid, signal.SIGSTOP)
+        assert sandbox.read(form("市林业局")).sheets
+
+
+def test_all_files_together_may_be_given_a_time(form):
+    with Sandbox(seconds=5, memory_mb=512, in_all=2) as sandbox:
+        os.kill(sandbox._running().pid, signal.SIGSTOP)
+        with pytest.raises(NotAReturn, match="超过"):
+            sandbox.read(form("市林业局"))
+        with pytest.raises(NotAReturn, match="超过"):
+            sandbox.read(form("市林业局"))
