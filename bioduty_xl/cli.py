@@ -215,6 +215,29 @@ def template_build(options: Options, folder: Path) -> None:
     options.print("\n".join(paths), {"templates": paths})
 
 
+@_command(template_group, "check")
+def template_check(options: Options) -> None:
+    """检查工作区的两个模板：缺了什么、怎么补，自加了什么。"""
+    from bioduty_xl.forms.template import FORMS, examine_template
+
+    workspace = options.open()
+    found = {
+        str(workspace.template(name)): examine_template(workspace.template(name), sheet)
+        for name, sheet in FORMS.items()
+    }
+    options.print(
+        printing.templates(found),
+        {
+            "templates": [
+                {"file": path, "lacks": list(one.lacks), "notes": list(one.notes)}
+                for path, one in found.items()
+            ]
+        },
+    )
+    if any(one.lacks for one in found.values()):
+        raise SystemExit(FAILED)
+
+
 @_command(cli)
 @click.argument("period", required=False)
 @click.option("--unit", metavar="NAME", help="只生成这一个单位的")

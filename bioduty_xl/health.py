@@ -13,9 +13,8 @@ from typing import Any
 
 from bioduty_xl.domain.calendar import is_announced
 from bioduty_xl.errors import BiodutyError
-from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE, open_template
+from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, open_template
 from bioduty_xl.layout.disk import require_local
-from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
 from bioduty_xl.ledger import Ledger
 from bioduty_xl.reception import require_inbox
 from bioduty_xl.workspace import Workspace
@@ -96,7 +95,7 @@ def _plan(workspace: Workspace) -> str:
 
 
 def _templates(workspace: Workspace) -> str:
-    for name, sheet in ((RETURN_TEMPLATE, RETURN_FORM), (CONTACTS_TEMPLATE, CONTACTS_FORM)):
+    for name, sheet in FORMS.items():
         open_template(workspace.template(name), sheet)
     return str(workspace.template(RETURN_TEMPLATE).parent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.batch import Pass
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
+    from bioduty_xl.forms.template import Examined
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
@@ -249,6 +250,16 @@ def _plan_counts(shown: Plan) -> str:
         f"{len(shown.units) - departments} 个县（区），应报事项 {len(duties)} 项，"
         f"其中必报 {sum(duty.required for duty in duties)} 项"
     )
+
+
+def templates(found: Mapping[str, Examined]) -> str:
+    """Each template: whether it will do, what it lacks, what is worth knowing."""
+    lines = []
+    for path, one in found.items():
+        lines.append(f"{'×' if one.lacks else '√'} {path}")
+        lines += [f"  缺：{lack}" for lack in one.lacks]
+        lines += [f"  注：{note}" for note in one.notes]
+    return "\n".join(lines)
 
 
 def health(checks: Sequence[Check]) -> str:

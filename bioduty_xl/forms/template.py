@@ -6,8 +6,9 @@ placeholder, so rows and columns may move and text may be reworded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from zipfile import BadZipFile
@@ -20,6 +21,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.worksheet import Worksheet
 
+from bioduty_xl.domain.plan import fold
 from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
@@ -31,11 +33,24 @@ from bioduty_xl.layout.table import Grid, Location, find_fields, locate, text_of
 RETURN_TEMPLATE = "quarterly_return.xlsx"
 CONTACTS_TEMPLATE = "annex2_contacts.xlsx"
 
+FORMS = {RETURN_TEMPLATE: RETURN_FORM, CONTACTS_TEMPLATE: CONTACTS_FORM}
+"""Each template's form."""
+
 _UNREADABLE = (BadZipFile, InvalidFileException, OSError, KeyError, TypeError, ValueError)
 """What openpyxl raises on a file that is no workbook, or a damaged one."""
 
 PROGRESS_MARK = "{填报进度}"
 """Where the live count of what is still to fill goes."""
+
+PLACEHOLDERS = {
+    PROGRESS_MARK: "还有几项未填",
+    "{报送单位}": "单位名称",
+    "{报送期}": "报送期",
+    "{截止日期}": "截止日期",
+    "{报送范围}": "报送哪一段时间的工作",
+    "{咨询方式}": "向谁咨询",
+}
+"""What is filled in wherever a template says it, and what it is."""
 
 _GUIDE = (
     "{报送单位}：",
@@ -70,21 +85,69 @@ def build_templates(folder: Path) -> list[Path]:
     return paths
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What is wrong with a template, and what is worth knowing of it.
+
+    Attributes:
+        lacks: what forms cannot do without, one Chinese sentence each.
+        notes: what they can, but somebody may miss.
+    """
+
+    lacks: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def examine_template(path: Path, sheet: Sheet) -> Examined:
+    """Say what a template no longer has, and what the coordinator added to it."""
+    try:
+        book = _load(path)
+    except TemplateError as error:
+        return Examined((str(error),))
+    lacks = tuple(find_lacks(book, sheet))
+    return Examined(lacks, () if lacks else tuple(_notes(book, sheet)))
+
+
+def _notes(book: Workbook, sheet: Sheet) -> Iterator[str]:
+    texts = "".join(
+        str(value)
+        for worksheet in book.worksheets
+        for row in worksheet.iter_rows(values_only=True)
+        for value in row
+        if value is not None
+    )
+    for mark, meaning in PLACEHOLDERS.items() if sheet is RETURN_FORM else ():
+        if mark not in texts:
+            yield f"没有“{mark}”，报送表上不会显示{meaning}；需要的，把它写在任一单元格中"
+    worksheet = book[sheet.title]
+    place = place_of(sheet, worksheet)
+    added = own_columns(place, grid_of(worksheet))
+    if added:
+        yield f"自加的列：{'、'.join(added)}；各单位填写的内容列在“汇总明细”的最后"
+    sample = [worksheet.cell(place.row + 2, index + 1) for index in place.columns.values()]
+    if not any(cell.has_style for cell in sample):
+        yield "标题行下面的样式行没有格式，报送表将没有边框和底色"
+
+
 def open_template(path: Path, sheet: Sheet) -> Workbook:
     """Load a template that has all that a form needs.
 
     Raises:
         TemplateError: it cannot be opened, or lacks something; each lack is named.
     """
-    try:
-        book = load_workbook(path)
-    except _UNREADABLE as error:
-        raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
+    book = _load(path)
     if lacks := find_lacks(book, sheet):
         raise TemplateError(f"模板 {path.name} 缺少必需的内容，请补上后再生成", *lacks)
     for worksheet in book.worksheets:
         _ungroup_columns(worksheet)
     return book
+
+
+def _load(path: Path) -> Workbook:
+    try:
+        return load_workbook(path)
+    except _UNREADABLE as error:
+        raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
 
 
 def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
@@ -96,8 +159,13 @@ def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
     if location is None:
         return [f"工作表“{sheet.title}”中找不到标题行"]
     fields = find_fields(sheet, grid, location.row)
-    lacks = [f"缺少列“{column.heading}”" for column in location.missing]
-    lacks += [f"缺少标签“{entry.label}”" for entry in sheet.fields if entry.key not in fields]
+    lacks = [f"缺少列“{column.heading}”，请补上这一列的标题" for column in location.missing]
+    lacks += [
+        f"缺少标签“{entry.label}”，请在标题行上方补上，右边留一格"
+        for entry in sheet.fields
+        if entry.key not in fields
+    ]
+    lacks += [f"有几列的标题都像“{heading}”，请只留一列" for heading in location.doubtful]
     lacks += [
         f"标题行或样式行中有合并单元格 {area}，请取消合并"
         for area in book[sheet.title].merged_cells.ranges
@@ -114,9 +182,16 @@ def place_of(sheet: Sheet, worksheet: Worksheet) -> Location:
 
 
 def value_cells(sheet: Sheet, worksheet: Worksheet, place: Location) -> dict[str, tuple[int, int]]:
-    """(row, column) from 0 of the cell that holds each labelled field's value."""
+    """(row, column) from 0 of the cell for each labelled field's value: the one right of its label,
+    whatever else stands further to the right.
+    """
+    labels = {fold(entry.label) for entry in sheet.fields}
+    only_labels = [
+        [text if fold(text).rstrip(":") in labels else "" for text in row]
+        for row in grid_of(worksheet)
+    ]
     cells = {}
-    for key, (row, index) in find_fields(sheet, grid_of(worksheet), place.row).items():
+    for key, (row, index) in find_fields(sheet, only_labels, place.row).items():
         while isinstance(worksheet.cell(row + 1, index + 1), MergedCell):
             index += 1  # the label itself spans several cells
         cells[key] = row, index
