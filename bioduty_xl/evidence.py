@@ -68,7 +68,17 @@ def gather(
             for unit, file in ledger.contact_forms(as_of).items()
         },
         tuple(_definitions(standing, rulebook, files).items()),
+        _quarter_before(plan, settings, ledger, period, as_of),
     )
+
+
+def _quarter_before(
+    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
+) -> Standing | None:
+    before = period.shift(-1)
+    if not ledger.units_with_form(FormKind.RETURN, before):
+        return None
+    return take_standing(plan, settings, ledger, before, as_of)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.forms.correction import Correction
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
-from bioduty_xl.forms.writer import Order, write_contacts_form, write_return_form
+from bioduty_xl.forms.writer import (
+    Order,
+    write_contact_list,
+    write_contacts_form,
+    write_return_form,
+)
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
     NO_PREVIOUS,
@@ -83,6 +88,10 @@ class Handout:
             path,
         )
         return order.stamp, path
+
+    def list_contacts(self, contacts: Mapping[str, Sequence[Contact]], target: Path) -> None:
+        """Write the list of every unit's contacts."""
+        write_contact_list(self.plan, contacts, self.template(CONTACTS_TEMPLATE), target)
 
     def correct(self, unit: Unit, correction: Correction) -> Path:
         """Write a unit's correction copy; the same inputs give the same bytes."""

@@ -146,6 +146,11 @@ class Workspace:
         """The consolidated workbook of a period."""
         return self.outbox(period) / f"汇总_{self.period(period)}.xlsx"
 
+    @property
+    def contact_list_file(self) -> Path:
+        """联系人名单 of all units, in the letter's own form."""
+        return self.path(self.settings.paths.outbox) / "contacts.xlsx"
+
     def template(self, name: str) -> Path:
         """A template: the workspace's own, or the packaged one."""
         own = self.path(self.settings.paths.templates) / name
@@ -339,7 +344,8 @@ class Workspace:
     ) -> Path:
         """Write the consolidated workbook from the ledger alone.
 
-        The same ledger, plan, settings and `as_of` give the same bytes.
+        The same ledger, plan, settings and `as_of` give the same bytes. Beside it are written a
+        correction copy for each return with errors, and the list of contacts.
 
         Args:
             period: such as `2024Q2`.
@@ -356,6 +362,9 @@ class Workspace:
             found = evidence.gather(self.plan, self.settings, ledger, period, moment(as_of))
             path = write_beside_if_open(self.report_file(period), render(found))
             self._write_corrections(ledger, period, found)
+            if found.contacts:
+                listed = {unit: people for unit, (_, people) in found.contacts.items()}
+                self._handout(ledger, period).list_contacts(listed, self.contact_list_file)
         _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
         return path
 

@@ -12,6 +12,10 @@ import pytest
 from bioduty_xl import Workspace
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="write the goldens anew")
+
+
 @pytest.fixture(scope="session")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[libreoffice.Office]:
     """A running LibreOffice; tests that ask for it are skipped where it is missing."""

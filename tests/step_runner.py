@@ -13,11 +13,13 @@ import signal
 import sys
 import threading
 import time
+from functools import lru_cache
 
-from bioduty_xl import Workspace
+from bioduty_xl import Workspace, workspace
 from bioduty_xl.errors import Busy
 from bioduty_xl.intake import reader, sandbox  # noqa: F401  # so that children need not import it
 
+workspace.read_plan = lru_cache(workspace.read_plan)  # read once for all children
 killer = ctypes.CDLL(None)
 BUSY = 75
 

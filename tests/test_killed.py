@@ -8,12 +8,13 @@ import sqlite3
 import time
 import zipfile
 from collections import Counter
+from functools import lru_cache
 
 import pytest
 from books import FILLED, fill
 from killing import killing, what_is_missing
 
-from bioduty_xl import Workspace
+from bioduty_xl import Workspace, workspace
 from bioduty_xl.intake import filing
 
 pytestmark = [
@@ -26,6 +27,14 @@ SLICES = 8
 
 LAST = 10
 """System calls of the last transaction, from its commit on."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_plan():
+    """The plan is read once: it is the same in all these workspaces, and reading it is no step."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(workspace, "read_plan", lru_cache(workspace.read_plan))
+        yield
 
 
 @pytest.fixture(scope="module")

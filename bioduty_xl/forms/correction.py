@@ -61,13 +61,23 @@ def fill_answers(
     """
     for item, number in rows.items():
         entry = correction.entries.get(item)
-        for column in RETURN_FORM.filled_by(Filler.UNIT) if entry else ():
-            assert entry is not None
-            if column.key not in entry.unreadable:
-                _put(sheet, number, place.columns[column.key] + 1, entry[column.key])
+        if entry is not None:
+            _fill_row(sheet, place, number, entry)
     for key, (row, index) in value_cells(RETURN_FORM, sheet, place).items():
         if RETURN_FORM.field_by_key[key].filled_by is Filler.UNIT:
             _put(sheet, row + 1, index + 1, correction.header.get(key, ""))
+
+
+def _fill_row(sheet: Worksheet, place: Location, number: int, entry: Entry) -> None:
+    texts = []
+    for column in RETURN_FORM.filled_by(Filler.UNIT):
+        if column.key not in entry.unreadable:
+            index = place.columns[column.key] + 1
+            _put(sheet, number, index, entry[column.key])
+            width = sheet.column_dimensions[get_column_letter(index)].width
+            texts.append((entry[column.key], width))
+    dimensions = sheet.row_dimensions[number]
+    dimensions.height = height_for(texts, least=dimensions.height or 0.0)
 
 
 def mark(

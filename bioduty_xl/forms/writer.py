@@ -141,6 +141,38 @@ def write_contacts_form(order: Order, seal: Seal, template: Path, target: Path) 
     save(book, target)
 
 
+def write_contact_list(
+    plan: Plan, contacts: Mapping[str, Sequence[Contact]], template: Path, target: Path
+) -> None:
+    """Write what is known of every unit's contacts in the letter's own form (Annex 2). It is no
+    form to fill: nothing marks it.
+
+    Args:
+        contacts: by unit code.
+
+    Raises:
+        TemplateError: the template lacks something.
+    """
+    book = open_template(template, CONTACTS_FORM)
+    sheet = book[CONTACTS_FORM.title]
+    place = place_of(CONTACTS_FORM, sheet)
+    rows = [
+        {"unit": unit.name, **_contact_row(contact)}
+        for unit in plan.units
+        for contact in contacts.get(unit.code) or (Contact(unit.code),)
+    ]
+    _make_room(sheet, place.row + 2, len(rows) - 1)
+    for number, row in enumerate(rows, start=place.row + 2):
+        for name, text in row.items():
+            column = place.columns[name] + 1
+            style.copy_style(sheet.cell(place.row + 2, column), sheet.cell(number, column))
+            _put(sheet, number, column, text)
+    for above, index in value_cells(CONTACTS_FORM, sheet, place).values():
+        _put(sheet, above + 1, index, "")  # 校验码 belongs to the forms that go out
+    sheet.print_area = f"A1:{address(place.row + len(rows), max(place.columns.values()))}"
+    save(book, target)
+
+
 def _return_row(item: Item, duty: Obligation, order: Order) -> dict[str, str]:
     measures = (
         f"{'★' if duty.unit in measure.units else ''}{number}. {measure.text}"

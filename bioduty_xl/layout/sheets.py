@@ -181,6 +181,18 @@ OVERVIEW = Sheet(
     "总览",
     (Column("name", "指标", width=20), Column("value", "数值", Kind.NUMBER, 10)),
 )
+CHANGES = Sheet(
+    "changes",
+    "与上期相比",
+    (
+        Column("name", "与上期相比", width=42),
+        Column("before", "上期", Kind.NUMBER, 9),
+        Column("now", "本期", Kind.NUMBER, 9),
+        Column("change", "增减", Kind.NUMBER, 9),
+    ),
+)
+"""A small table on 总览."""
+
 RECEIPTS = Sheet(
     "receipts",
     "报送台账",
@@ -261,6 +273,7 @@ DETAIL = Sheet(
                 RETURN_FORM.filled_by(Filler.UNIT), (11, 46, 24, 24, 30, 14), strict=True
             )
         ),
+        Column("last_status", "上期状态", width=9),
         Column("previous", RETURN_FORM["previous"].heading, Kind.TEXT, 24),
         Column("revision", "修订次数", Kind.NUMBER, 9),
         Column("received", "收到时间", Kind.TIME, 17),
@@ -280,6 +293,7 @@ PROBLEMS = Sheet(
         Column("duty", "本单位职责", width=12),
         Column("problems", RETURN_FORM["problems"].heading, Kind.TEXT, 50),
         Column("next_steps", RETURN_FORM["next_steps"].heading, Kind.TEXT, 50),
+        Column("last_problems", "上期已反映", width=9),
         Column("file", "来源文件", Kind.TEXT, 26),
         Column("cell", "来源单元格", width=11),
     ),

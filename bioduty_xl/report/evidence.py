@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bioduty_xl.domain.plan import Plan
-from bioduty_xl.domain.returns import Contact, Finding, Wording
+from bioduty_xl.domain.returns import Contact, Entry, Finding, Wording
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import Standing
 from bioduty_xl.ledger import FileRecord
@@ -25,6 +25,7 @@ class Evidence:
         findings: of the files that count, each with its file.
         contacts: by unit code, the contact form that counts and its contacts.
         definitions: (subject, text) for the sheet that explains.
+        last: where the quarter before stands at the same moment; None where nothing was collected.
     """
 
     plan: Plan
@@ -35,6 +36,13 @@ class Evidence:
     findings: tuple[tuple[FileRecord, Finding], ...]
     contacts: Mapping[str, tuple[FileRecord, tuple[Contact, ...]]]
     definitions: tuple[tuple[str, str], ...]
+    last: Standing | None = None
+
+    def before(self, unit: str, item: str) -> Entry | None:
+        """What a unit reported on an item the quarter before; None where it reported nothing."""
+        lines = self.last.units if self.last else ()
+        line = next((line for line in lines if line.unit.code == unit), None)
+        return line.receipt.entries.get(item) if line and line.receipt else None
 
     @property
     def return_findings(self) -> tuple[tuple[FileRecord, Finding], ...]:

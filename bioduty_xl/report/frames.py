@@ -13,12 +13,22 @@ from typing import Any
 import pandas as pd
 
 from bioduty_xl.domain.plan import Plan, Unit, UnitKind
-from bioduty_xl.domain.returns import ANSWERED, MISSING, Contact, ItemState, Severity, Wording
+from bioduty_xl.domain.returns import (
+    ANSWERED,
+    MISSING,
+    Contact,
+    ItemState,
+    Progress,
+    Severity,
+    Wording,
+    progress_of,
+)
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.domain.standing import Cell, UnitStanding, UnitState
+from bioduty_xl.domain.standing import Cell, Standing, UnitStanding, UnitState
 from bioduty_xl.domain.verdict import Verdict, verdict_word
 from bioduty_xl.layout.columns import OWN, Filler, Sheet
 from bioduty_xl.layout.sheets import (
+    CHANGES,
     CONTACTS,
     DEFINITIONS,
     DETAIL,
@@ -75,12 +85,14 @@ def entries(evidence: Evidence) -> pd.DataFrame:
             "sheet",
             "cell",
             "unreadable",
+            "last_status",
+            "last_problems",
             *own,
         ),
         [
             row
             for line in evidence.standing.units
-            for row in (_duty_row(line, cell, own) for cell in line.cells)
+            for row in (_duty_row(evidence, line, cell, own) for cell in line.cells)
         ],
     )
     sources = _frame(
@@ -101,7 +113,7 @@ def entries(evidence: Evidence) -> pd.DataFrame:
     merged["file"] = merged["file"].where(merged["file"].notna(), "")
     blank = ["revision", "received"]
     merged[blank] = merged[blank].astype(object).where(merged[blank].notna(), None)
-    return merged[[*ENTRY_COLUMNS, *own, "unreadable", "unit_order"]].reset_index(drop=True)
+    return merged[[*ENTRY_COLUMNS, *own, *_HELPERS, "unit_order"]].reset_index(drop=True)
 
 
 def own_keys(evidence: Evidence) -> tuple[str, ...]:
@@ -148,6 +160,47 @@ def overview(evidence: Evidence) -> pd.DataFrame:
         ("拒收的文件", standing.files.rejected),
     ]
     return _frame(_keys(OVERVIEW), rows)
+
+
+def changes(evidence: Evidence) -> pd.DataFrame:
+    """A quarter beside the one before: name, before, now, change; no rows where there was none.
+
+    Newly finished items and carried problems are counted by unit × item of the units that reported
+    both times.
+    """
+    last, now = evidence.last, evidence.standing
+    if last is None:
+        return _frame(_keys(CHANGES), [])
+    pairs = [
+        (evidence.before(line.unit.code, cell.obligation.item), cell.entry)
+        for line in now.units
+        for cell in line.cells
+        if cell.entry is not None
+    ]
+    both = [(then, entry) for then, entry in pairs if then is not None and entry is not None]
+    finished = sum(
+        progress_of(entry) is Progress.DONE and progress_of(then) is not Progress.DONE
+        for then, entry in both
+    )
+    carried = sum(
+        evidence.wording.is_answer(then["problems"])
+        and evidence.wording.is_answer(entry["problems"])
+        for then, entry in both
+    )
+    figures = [
+        ("已报单位", len(last.returned), len(now.returned)),
+        ("缺项", last.missing, now.missing),
+        ("完成率（%）", _rate(last), _rate(now)),
+    ]
+    rows: list[tuple[object, ...]] = [(name, a, b, b - a) for name, a, b in figures]
+    rows += [("新完成的事项", None, finished, None), ("延续的问题", None, carried, None)]
+    return _frame(_keys(CHANGES), rows)
+
+
+def _rate(standing: Standing) -> int:
+    """Required items answered, in whole per cent."""
+    required = len(standing.required)
+    return round(100 * (required - standing.missing) / required) if required else 0
 
 
 _UNIT_STATES_SHOWN = (
@@ -285,8 +338,16 @@ def files(evidence: Evidence) -> pd.DataFrame:
     return _frame(_keys(FILES), rows)
 
 
-def _duty_row(line: UnitStanding, cell: Cell, own: tuple[str, ...]) -> tuple[object, ...]:
+_HELPERS = ("unreadable", "last_status", "last_problems")
+"""Columns of the merged table that sheets are made from and `entries` does not give out."""
+
+
+def _duty_row(
+    evidence: Evidence, line: UnitStanding, cell: Cell, own: tuple[str, ...]
+) -> tuple[object, ...]:
     duty, entry = cell.obligation, cell.entry
+    before = evidence.before(line.unit.code, duty.item) if entry else None
+    reported = before is not None and evidence.wording.is_answer(before["problems"])
     return (
         *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
         cell.state.value if cell.state else "",
@@ -294,6 +355,8 @@ def _duty_row(line: UnitStanding, cell: Cell, own: tuple[str, ...]) -> tuple[obj
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
         entry is not None and "progress" in entry.unreadable,
+        before["status"] if before else "",
+        "是" if reported else "",
         *(entry[key] if entry else "" for key in own),
     )
 

@@ -9,7 +9,7 @@ from xlsxwriter.worksheet import Worksheet
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
-from bioduty_xl.layout.sheets import OVERVIEW, REPORT
+from bioduty_xl.layout.sheets import CHANGES, OVERVIEW, REPORT
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
 
@@ -54,6 +54,7 @@ def write_overview(
     _write_figures(book, worksheet, figures)
     _write_parts(book, worksheet, parts)
     _add_charts(book, worksheet, figures, parts)
+    _write_changes(book, worksheet, frames.changes(evidence), _FIGURES_ROW + len(parts) + 17)
     _write_links(book, worksheet, _FIGURES_ROW + len(figures) + 2)
     worksheet.set_landscape()
     worksheet.set_paper(9)
@@ -90,6 +91,26 @@ def _write_parts(book: xlsxwriter.Workbook, worksheet: Worksheet, parts: pd.Data
         worksheet.write_string(_FIGURES_ROW + n, first, f"{n + 1}. {part}", word)
         for index, count in enumerate(counts, start=first + 1):
             worksheet.write_number(_FIGURES_ROW + n, index, count, number)
+
+
+def _write_changes(
+    book: xlsxwriter.Workbook, worksheet: Worksheet, changes: pd.DataFrame, row: int
+) -> None:
+    """The quarter beside the one before, below the charts."""
+    heading, word, number = _cell_formats(book)
+    signed = book.add_format(
+        {"border": 1, "border_color": "#B8C0BC", "align": "center", "num_format": "+0;-0;0"}
+    )
+    for index, column in enumerate(CHANGES.columns if len(changes) else ()):
+        worksheet.write_string(row - 1, _PARTS_COLUMN + index, column.heading, heading)
+    for n, (name, *values) in enumerate(changes.itertuples(index=False, name=None), start=row):
+        worksheet.write_string(n, _PARTS_COLUMN, name, word)
+        for index, value in enumerate(values, start=_PARTS_COLUMN + 1):
+            look = signed if index == _PARTS_COLUMN + len(values) else number
+            if value is None:
+                worksheet.write_string(n, index, "—", number)
+            else:
+                worksheet.write_number(n, index, value, look)
 
 
 def _cell_formats(book: xlsxwriter.Workbook) -> tuple[object, object, object]:

@@ -232,3 +232,42 @@ def test_a_unit_name_that_windows_refuses_makes_a_safe_file_name(q2):
     workspace.__dict__["plan"] = plan
     (path,) = workspace.generate("2024Q2", "U01")
     assert path.name == "市_发展_改革_委_2024Q2.xlsx"
+
+
+def contact_forms(paths):
+    return [path.name.partition("_")[0] for path in paths if path.parent.name == "contacts"]
+
+
+def test_contact_forms_go_out_again_to_units_that_named_nobody_and_to_whom_they_are_asked_of(ws):
+    from books import fill_contacts
+
+    first = ws.generate("2024Q1", "市林业局", as_of="2024-04-19")
+    ws.generate("2024Q1", "市水利局", as_of="2024-04-19")
+    fill_contacts(first[1], ws.inbox / "a.xlsx", [{"name": "钱某", "phone": "0812-0000002"}])
+    ws.collect(as_of="2024-04-22")
+    assert contact_forms(ws.generate("2024Q2", as_of="2024-06-03")) == ["市水利局"]
+    asked = ws.generate("2024Q2", "市林业局", contacts=True, as_of="2024-06-03")
+    assert contact_forms(asked) == ["市林业局"]
+    known = load_workbook(asked[1])[CONTACTS_FORM.title]
+    assert "钱某" in [cell.value for row in known.iter_rows() for cell in row]
+
+
+def test_the_list_of_contacts_is_no_form(ws):
+    from books import copy, fill_contacts, records
+
+    first = ws.generate("2024Q1", "市林业局", as_of="2024-04-19")
+    fill_contacts(first[1], ws.inbox / "a.xlsx", [{"name": "钱某", "phone": "0812-0000002"}])
+    ws.collect(as_of="2024-04-22")
+    ws.consolidate("2024Q1", as_of="2024-04-26")
+    sheet = load_workbook(ws.contact_list_file)[CONTACTS_FORM.title]
+    row = heading_row(sheet, CONTACTS_FORM)
+    assert [sheet.cell(row, n).value for n in range(1, 8)] == [
+        c.heading for c in CONTACTS_FORM.columns
+    ]
+    units = [sheet.cell(n, 1).value for n in range(row + 1, sheet.max_row + 1)]
+    assert units == [unit.name for unit in ws.plan.units]
+    copy(ws.contact_list_file, ws.inbox / "名单.xlsx")
+    (report,) = ws.collect(as_of="2024-04-23").files
+    assert report.verdict == "held"
+    rows = records(ws.consolidate("2024Q1", as_of="2024-04-26"), "联系人名单")
+    assert [r["联系人"] for r in rows if r["单位代码"] == "U02"] == ["钱某"]

@@ -180,3 +180,32 @@ def test_a_changed_rule_of_what_is_required_is_explained(some):
         "必报 151 项。必报口径已在设置中调整。必报：牵头单位；各县（区）"
     )
     assert len(records(book, "任务矩阵")) == 23
+
+
+def test_the_quarter_is_shown_beside_the_one_before(q2, form):
+    """Newly finished items, carried problems and changes, from the two quarters' returns alone."""
+    items = {f"T{n:02d}": {**FILLED, "progress": f"第{n}项巡查{n}次"} for n in range(1, 24)}
+    before = {**items, "T01": {**items["T01"], "problems": "经费不足"}}
+    now = {
+        **items,
+        "T01": {**items["T01"], "problems": "经费仍不足", "status": "已完成"},
+        "T02": {**items["T02"], "progress": ""},
+    }
+    fill(form("市林业局"), q2.inbox / "a.xlsx", answers=before)
+    q2.collect(as_of="2024-06-20")
+    q2.generate("2024Q3", "市林业局", as_of="2024-09-02")
+    fill(form("市林业局", "2024Q3"), q2.inbox / "b.xlsx", answers=now)
+    q2.collect(as_of="2024-09-20")
+    path = q2.consolidate("2024Q3", as_of="2024-09-20")
+    sheet = load_workbook(path)["总览"]
+    rows = {row[3].value: [cell.value for cell in row[4:7]] for row in sheet.iter_rows(min_row=20)}
+    assert rows["已报单位"] == [1, 1, 0]
+    assert rows["缺项"] == [204, 205, 1]
+    assert rows["新完成的事项"] == ["—", 1, "—"]
+    assert rows["延续的问题"] == ["—", 1, "—"]
+    problem = next(row for row in records(path, "问题清单") if row["任务编号"] == "T01")
+    assert problem["上期已反映"] == "是"
+    detail = next(row for row in records(path, "汇总明细") if row["任务编号"] == "T01")
+    assert (detail["上期状态"], detail["进展状态"]) == ("推进中", "已完成")
+    first = load_workbook(q2.consolidate("2024Q2", as_of="2024-06-26"))["总览"]
+    assert "新完成的事项" not in [cell.value for row in first.iter_rows() for cell in row]
