@@ -92,10 +92,10 @@ def broken_inside(content, chance):
 
 
 WAYS = {
-    "xlsx": ("xlsx", broken, 500),
-    "xlsx, inside": ("xlsx", broken_inside, 250),
-    "xls": ("xls", broken, 1000),
-    "ods, inside": ("ods", broken_inside, 80),
+    "xlsx": ("xlsx", broken, 400),
+    "xlsx, inside": ("xlsx", broken_inside, 200),
+    "xls": ("xls", broken, 700),
+    "ods, inside": ("ods", broken_inside, 60),
 }
 """What is broken, how, and how many files one test makes."""
 

@@ -77,7 +77,7 @@ def bomb(filled, path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
         package.writestr("xl/workbook.xml", b"<x/>")
         with package.open("xl/a.xml", "w", force_zip64=True) as part:
-            for _ in range(3000):
+            for _ in range(600):
                 part.write(b" " * (1 << 20))
     return path
 
