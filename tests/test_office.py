@@ -535,3 +535,26 @@ def written(sheet: Worksheet) -> Iterator[list[object]]:
     """A sheet's values as LibreOffice hands them over: dates and times as days."""
     for row in sheet.iter_rows(values_only=True):
         yield [to_excel(value) if isinstance(value, date) else value for value in row]
+
+
+def test_a_correction_copy_mended_in_libreoffice_is_the_next_revision(
+    ws: Workspace, office: Office
+) -> None:
+    unit = busiest(ws)
+    form = hand_out(ws, unit)
+    wrong = form.rows[required_items(ws, unit)[0]]["progress"]
+    texts = {**form.filled(), wrong: "同上"}
+    office.change(form.path, ws.inbox / "返回.xlsx", typing(SHEET, texts))
+    [finding] = collect_one(ws).findings
+    assert (finding.code, finding.cell) == ("PLACEHOLDER", wrong)
+    ws.consolidate(PERIOD, as_of=AS_OF)
+    [copy] = (ws.outbox(PERIOD) / "corrections").iterdir()
+
+    [shown] = office.change(copy, ws.inbox / "照样.xlsx", reading(SHEET, *texts))
+    assert not differing(shown, texts)
+    assert collect_one(ws).verdict is Verdict.DUPLICATE
+    office.change(copy, ws.inbox / "改好.xlsx", typing(SHEET, {wrong: ANSWERED}))
+    report = collect_one(ws)
+
+    assert (report.verdict, report.revision, report.findings) == (Verdict.ACCEPTED, 2, ())
+    assert not differing(answers_of(ws, unit), by_item(form, {**texts, wrong: ANSWERED}))
