@@ -206,11 +206,15 @@ def template_group() -> None:
 
 
 @_command(template_group, "build")
-@click.argument("folder", metavar="[DIR]", default="templates", type=click.Path(path_type=Path))
-def template_build(options: Options, folder: Path) -> None:
-    """按程序的规定重新生成两个模板（已有的会被替换）。"""
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def template_build(options: Options, folder: Path | None) -> None:
+    """按程序的规定重新生成两个模板；改过的旧模板改名保留。"""
     from bioduty_xl.forms.template import build_templates
 
+    if folder is None:
+        workspace = options.find()
+        own = workspace.path(workspace.settings.paths.templates) if workspace else None
+        folder = own or Path("templates")
     paths = [str(path) for path in build_templates(folder)]
     options.print("\n".join(paths), {"templates": paths})
 

@@ -131,7 +131,7 @@ class Rules(_Section):
     same_text_from: int = Field(default=15, ge=1)
     long_text: int = Field(default=3000, ge=1)
     unfinished_words: tuple[str, ...] = (
-        *("尚未", "未完成", "继续推进", "加快", "抓紧", "尽快", "力争", "争取", "启动", "剩余"),
+        *("尚未", "未完成", "继续推进", "还需", "剩余", "抓紧完成", "尽快完成", "力争完成"),
     )
 
 

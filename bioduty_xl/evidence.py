@@ -53,7 +53,7 @@ def gather(
             (file, finding)
             for f in forms.values()
             for file in f[-1:]
-            for finding in ledger.findings(file)
+            for finding in _wanted(settings, ledger, file)
         ),
     ]
     return Evidence(
@@ -136,10 +136,16 @@ def _returns(
     compared = compare(quarter, settings.rules.off)
     return {
         unit: _Returned(
-            files, entries[unit], (*ledger.findings(files[-1]), *compared.get(unit, ()))
+            *(files, entries[unit]),
+            (*_wanted(settings, ledger, files[-1]), *compared.get(unit, ())),
         )
         for unit, files in revisions.items()
     }
+
+
+def _wanted(settings: Settings, ledger: Ledger, file: FileRecord) -> tuple[Finding, ...]:
+    """A file's findings without those that were switched off since it came."""
+    return tuple(f for f in ledger.findings(file) if f.code not in settings.rules.off)
 
 
 def _stand(
@@ -217,6 +223,7 @@ def _definitions(
         ItemState.FILLED.value: "工作开展情况有实际内容",
         "缺项": f"必报而状态为“{ItemState.NOT_RETURNED.value}”或“{ItemState.NOT_FILLED.value}”",
         "完成率": "必报事项中不缺项的比例",
+        "错误、提示": "报送台账中为该单位报送表的校验意见数，不含联系人名单的",
         "任务矩阵中的空白": "灰底为该单位不承担此项任务，白底为选报而未填",
         "以哪份为准": "以统计时点前最后收到的、能识别的返回表为准，各次返回均存档",
         "未计入的文件": f"待处理 {counts[Verdict.HELD]} 个，拒收 {counts[Verdict.REJECTED]} 个，"

@@ -22,6 +22,7 @@ from bioduty_xl.forms.writer import (
 )
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
+    EXEMPT_BEFORE,
     NO_PREVIOUS,
     NO_PREVIOUS_ANSWER,
     NOT_RETURNED_BEFORE,
@@ -139,9 +140,14 @@ class Handout:
             return dict.fromkeys(items, NO_PREVIOUS)
         revisions = self.ledger.revisions(FormKind.RETURN, before).get(unit.code)
         if not revisions:
-            return dict.fromkeys(items, NOT_RETURNED_BEFORE)
+            exempt = (unit.code, before) in self.rulebook.calendar.exemptions
+            return dict.fromkeys(items, EXEMPT_BEFORE if exempt else NOT_RETURNED_BEFORE)
         entries = self.ledger.entries(revisions[-1])
-        said = {entry.item: entry["next_steps"].strip() for entry in entries}
+        said = {
+            entry.item: entry["next_steps"].strip()
+            for entry in entries
+            if "next_steps" not in entry.unreadable
+        }
         return {item: said.get(item) or NO_PREVIOUS_ANSWER for item in items}
 
     def _contacts(self, unit: Unit) -> tuple[Contact, ...]:

@@ -30,7 +30,14 @@ from bioduty_xl.domain.plan import Plan, Unit
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook, Standing
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError, LedgerError, PlanError
+from bioduty_xl.errors import (
+    BiodutyError,
+    Busy,
+    ConfigError,
+    LedgerError,
+    PlanError,
+    TemplateError,
+)
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
@@ -361,10 +368,13 @@ class Workspace:
             progress("汇总", 0, 1)
             found = evidence.gather(self.plan, self.settings, ledger, period, moment(as_of))
             path = write_beside_if_open(self.report_file(period), render(found))
-            self._write_corrections(ledger, period, found)
-            if found.contacts:
-                listed = {unit: people for unit, (_, people) in found.contacts.items()}
-                self._handout(ledger, period).list_contacts(listed, self.contact_list_file)
+            try:
+                self._write_corrections(ledger, period, found)
+                if found.contacts:
+                    listed = {unit: people for unit, (_, people) in found.contacts.items()}
+                    self._handout(ledger, period).list_contacts(listed, self.contact_list_file)
+            except TemplateError as error:  # the book itself needs no template
+                _log.warning("退回修改和联系人名单没有写出：%s", error)
         _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
         return path
 

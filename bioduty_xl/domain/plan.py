@@ -138,6 +138,13 @@ class Item:
         }
         return frozenset(ground for ground, holds in tests.items() if holds)
 
+    def printed_measures(self, unit: str) -> str:
+        """主要举措 as a unit's form prints them: numbered, those that name the unit marked ★."""
+        return "\n".join(
+            f"{'★' if unit in measure.units else ''}{number}. {measure.text}"
+            for number, measure in enumerate(self.measures, start=1)
+        )
+
 
 @dataclass(frozen=True)
 class Obligation:

@@ -19,8 +19,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Entry, Finding, Severity
 from bioduty_xl.forms import style
-from bioduty_xl.forms.template import value_cells
-from bioduty_xl.layout.columns import Filler, Kind
+from bioduty_xl.forms.template import grid_of, own_columns, value_cells
+from bioduty_xl.layout.columns import OWN, Filler, Kind
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import CORRECTIONS, RETURN_FORM
 from bioduty_xl.layout.table import Location, address
@@ -69,13 +69,14 @@ def fill_answers(
 
 
 def _fill_row(sheet: Worksheet, place: Location, number: int, entry: Entry) -> None:
+    columns = {c.key: place.columns[c.key] for c in RETURN_FORM.filled_by(Filler.UNIT)}
+    columns |= {OWN + text: n for text, n in own_columns(place, grid_of(sheet)).items()}
     texts = []
-    for column in RETURN_FORM.filled_by(Filler.UNIT):
-        if column.key not in entry.unreadable:
-            index = place.columns[column.key] + 1
-            _put(sheet, number, index, entry[column.key])
-            width = sheet.column_dimensions[get_column_letter(index)].width
-            texts.append((entry[column.key], width))
+    for key, index in columns.items():
+        if key not in entry.unreadable:
+            _put(sheet, number, index + 1, entry[key])
+            width = sheet.column_dimensions[get_column_letter(index + 1)].width
+            texts.append((entry[key], width))
     dimensions = sheet.row_dimensions[number]
     dimensions.height = height_for(texts, least=dimensions.height or 0.0)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
@@ -25,6 +26,7 @@ from bioduty_xl.domain.plan import fold
 from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
+from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
 from bioduty_xl.layout.package import save
 from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, RETURN_FORM
@@ -78,11 +80,23 @@ _FIELD_CELLS = {
 
 
 def build_templates(folder: Path) -> list[Path]:
-    """Write both templates into a folder; returns their paths."""
-    paths = [folder / RETURN_TEMPLATE, folder / CONTACTS_TEMPLATE]
-    save(_build_return(), paths[0])
-    save(_build_contacts(), paths[1])
-    return paths
+    """Write both templates into a folder; returns their paths. One that was restyled stays beside
+    the new one, under another name.
+    """
+    builders = {RETURN_TEMPLATE: _build_return, CONTACTS_TEMPLATE: _build_contacts}
+    with TemporaryDirectory() as scratch:
+        for name, build in builders.items():
+            fresh, target = Path(scratch) / name, folder / name
+            save(build(), fresh)
+            if target.exists() and target.read_bytes() != fresh.read_bytes():
+                target.rename(_free(target))
+            write_whole(target, fresh.read_bytes())
+    return [folder / name for name in builders]
+
+
+def _free(path: Path) -> Path:
+    backups = (path.with_name(f"{path.stem}_备份{number}{path.suffix}") for number in count(1))
+    return next(backup for backup in backups if not backup.exists())
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,13 @@ def _notes(book: Workbook, sheet: Sheet) -> Iterator[str]:
             yield f"没有“{mark}”，报送表上不会显示{meaning}；需要的，把它写在任一单元格中"
     worksheet = book[sheet.title]
     place = place_of(sheet, worksheet)
+    above = [
+        value for row in worksheet.iter_rows(max_row=place.row, values_only=True) for value in row
+    ]
+    if PROGRESS_MARK in texts and PROGRESS_MARK not in above:
+        yield f"“{PROGRESS_MARK}”要单独占一个单元格，写在标题行上方，否则不会换成数字"
+    if any(cell.value for cell in worksheet[place.row + 2]):
+        yield "标题行下面的样式行中写有内容，填写格中的不会印到报送表上"
     added = own_columns(place, grid_of(worksheet))
     if added:
         yield f"自加的列：{'、'.join(added)}；各单位填写的内容列在“汇总明细”的最后"
@@ -164,6 +185,12 @@ def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
         f"缺少标签“{entry.label}”，请在标题行上方补上，右边留一格"
         for entry in sheet.fields
         if entry.key not in fields
+    ]
+    headings = [text.strip() for text in grid[location.row]]
+    lacks += [
+        f"自加的列“{heading}”有几列，请改成不同的标题"
+        for heading in dict.fromkeys(location.extra)
+        if headings.count(heading) > 1
     ]
     lacks += [f"有几列的标题都像“{heading}”，请只留一列" for heading in location.doubtful]
     lacks += [

@@ -19,7 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from bioduty_xl.domain.plan import Item, Obligation, Plan, Unit
 from bioduty_xl.domain.returns import ANSWERED, Contact, Entry, Wording, state_of
-from bioduty_xl.domain.stamp import Seal, Stamp
+from bioduty_xl.domain.stamp import Seal, Stamp, looks_like_row_mark, looks_like_token
 from bioduty_xl.forms import style
 from bioduty_xl.forms.correction import Correction, fill_answers, mark
 from bioduty_xl.forms.counter import counter_formula, counter_text, unanswered_rule
@@ -174,14 +174,10 @@ def write_contact_list(
 
 
 def _return_row(item: Item, duty: Obligation, order: Order) -> dict[str, str]:
-    measures = (
-        f"{'★' if duty.unit in measure.units else ''}{number}. {measure.text}"
-        for number, measure in enumerate(item.measures, start=1)
-    )
     return {
         "no": str(item.no),
         "task": item.title,
-        "measures": "\n".join(measures),
+        "measures": item.printed_measures(duty.unit),
         "duty": duty.duty,
         "previous": order.previous.get(item.key, ""),
     }
@@ -215,9 +211,12 @@ def _fill_table(
     asked |= {index + 1 for index in own_columns(place, grid).values()}
     for number, (row, key) in enumerate(zip(rows, keys, strict=True), start=place.row + 2):
         for index, sample in enumerate(samples, start=1):
-            style.copy_style(sample, sheet.cell(number, index))
+            cell = sheet.cell(number, index)
+            style.copy_style(sample, cell)
             if index in asked:
-                sheet.cell(number, index).protection = style.UNLOCKED
+                cell.protection = style.UNLOCKED
+                if isinstance(cell, Cell):
+                    cell.value = None  # an example in the template is nobody's answer
         for name, text in row.items():
             _put_value(sheet, declared[name], number, place.columns[name] + 1, text)
         _put(sheet, number, key_column, seal.row_mark(stamp, key))
@@ -237,8 +236,9 @@ def _make_room(sheet: Worksheet, sample: int, more: int) -> int:
     """Move what the template has below its sample row down by so many rows; returns the number of
     the last row with something in it.
     """
-    below = [row for row in sheet.iter_rows(min_row=sample + 1) for cell in row if cell.value]
-    if not below:
+    merged = [area for area in list(sheet.merged_cells.ranges) if area.min_row > sample]
+    filled = any(cell.value for row in sheet.iter_rows(min_row=sample + 1) for cell in row)
+    if not (filled or merged):
         return sample
     last, width = sheet.max_row, get_column_letter(sheet.max_column)
     merged = [area for area in list(sheet.merged_cells.ranges) if area.min_row > sample]
@@ -378,7 +378,8 @@ def _seal_workbook(
 ) -> None:
     """The token on the workbook (property, very hidden sheet, name) and on the sheet (a name).
 
-    The very hidden sheet also names the columns that the coordinator added to the template.
+    The very hidden sheet also says what the coordinator's template has of its own, so that nobody
+    takes it for the unit's: columns (A), their order (B), texts below the table (C), sheets (D).
     """
     token = seal.token(stamp)
     book.custom_doc_props.append(  # type: ignore[attr-defined]  # the stubs lack it
@@ -386,8 +387,19 @@ def _seal_workbook(
     )
     identity = book.create_sheet(IDENTITY_SHEET)
     identity["A1"] = token
-    for number, heading in enumerate(own_columns(place, grid_of(sheet)), start=2):
-        style.put_text(identity.cell(number, 1), heading)
+    grid = grid_of(sheet)
+    marked = max(n for n, row in enumerate(grid) if looks_like_row_mark(row[-1].strip()))
+    own = (
+        ["", *own_columns(place, grid)],
+        [text.strip() for text in trimmed(grid[place.row]) if not looks_like_token(text)],
+        [text.strip() for row in grid[marked + 1 :] for text in row if text.strip()],
+        [other.title for other in book.worksheets if other is not sheet],
+    )
+    for column, texts in enumerate(own, start=1):
+        for number, text in enumerate(texts, start=1):
+            cell = identity.cell(number, column)
+            if text and isinstance(cell, Cell):
+                style.put_text(cell, text)
     identity.sheet_state = "veryHidden"
     book.defined_names[WORKBOOK_NAME] = DefinedName(
         WORKBOOK_NAME, attr_text=f'"{token}"', hidden=True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit, fold
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
-from bioduty_xl.domain.stamp import Forged, FormKind, Seal
+from bioduty_xl.domain.stamp import Forged, FormKind, Seal, looks_like_token
 from bioduty_xl.errors import LayoutMismatch, WrongUnit
 from bioduty_xl.intake.identity import FormSheet, Identity, identify, identify_assigned
 from bioduty_xl.intake.raw import Odd, RawBook
@@ -22,6 +22,9 @@ INDISPENSABLE = ("status", "progress")
 
 ROWS_MAX = 1000
 """Marked rows beyond which somebody has filled the marks downwards."""
+
+QUOTED_MOST = 200
+"""Characters of a text that a finding quotes."""
 
 UNREAD = frozenset(
     ("ROW_WITHOUT_MARK", "EXTRA_COLUMN", "EXTRA_SHEET", "FAR_CELLS", "COLUMN_MISSING")
@@ -45,7 +48,7 @@ def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
         ReturnError: it is none of ours, its marks disagree, or too much of it is gone.
     """
     identity = identify(book, seal, plan)
-    rows = list(_rows(identity.sheet, own_headings(book)))
+    rows = list(_rows(identity.sheet, _template_of(book).columns))
     if sum(bool(row.mark) for row in rows) > ROWS_MAX:
         raise LayoutMismatch(f"表格有 {len(rows)} 行，远多于原表，请核对后重新报送")
     keyed = [(_marked_key(row, identity, seal), row) for row in rows if row.mark]
@@ -93,7 +96,7 @@ def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Retu
         ReturnError: it has no form's table, or several.
     """
     identity = identify_assigned(book, unit, period)
-    rows = list(_rows(identity.sheet, own_headings(book)))
+    rows = list(_rows(identity.sheet, _template_of(book).columns))
     keyed = [(key, row) for row in rows if (key := _likely_key(row, plan))]
     return _read(book, identity, rows, keyed, plan)
 
@@ -114,7 +117,7 @@ def _read(
     header, header_cells = _header(sheet)
     repairs = [
         *_layout_repairs(book, identity),
-        *_row_repairs(sheet, rows, keyed, plan),
+        *_row_repairs(sheet, rows, keyed, plan, _template_of(book)),
         *_unreadable_cells(sheet, rows, keyed, header_cells),
     ]
     form = Return(
@@ -237,46 +240,93 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
             title,
             sheet.raw.cut[0],
         )
-    yield from _heading_repairs(sheet, own_headings(book))
-    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE, CORRECTIONS.title}
+    template = _template_of(book)
+    yield from _heading_repairs(sheet, template)
+    known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE, CORRECTIONS.title, *template.sheets}
     for raw in book.sheets:
         if raw.title.strip() not in known and any(any(row) for row in raw.grid):
             yield _repair("EXTRA_SHEET", f"多出的工作表“{raw.title}”没有读取", raw.title)
 
 
-def own_headings(book: RawBook) -> frozenset[str]:
-    """Headings of the columns that the coordinator had added to the form, as it says itself."""
-    sheets = (raw for raw in book.sheets if raw.title.strip() == IDENTITY_SHEET)
-    return frozenset(cell_at(row, 0).strip() for raw in sheets for row in raw.grid[1:])
+@dataclass(frozen=True)
+class _Template:
+    """What the form says of the template that it was made from; all empty where that is gone.
+
+    Attributes:
+        columns: headings that the coordinator added.
+        order: every heading, in the form's order.
+        texts: what stood below the table.
+        sheets: titles of the form's other sheets.
+    """
+
+    columns: frozenset[str]
+    order: tuple[str, ...]
+    texts: frozenset[str]
+    sheets: frozenset[str]
 
 
-def _heading_repairs(sheet: FormSheet, own: frozenset[str]) -> Iterator[Finding]:
+def _template_of(book: RawBook) -> _Template:
+    sheets = [raw.grid for raw in book.sheets if raw.title.strip() == IDENTITY_SHEET]
+    grid = sheets[0] if sheets else []
+    columns, order, texts, titles = (
+        [text for row in grid if (text := cell_at(row, index).strip())] for index in range(4)
+    )
+    return _Template(
+        frozenset(text for text in columns if not looks_like_token(text)),
+        tuple(order),
+        frozenset(texts),
+        frozenset(titles),
+    )
+
+
+def _heading_repairs(sheet: FormSheet, template: _Template) -> Iterator[Finding]:
     title = sheet.raw.title
-    order = [
-        sheet.place.columns[c.key] for c in sheet.declared.columns if c.key in sheet.place.columns
-    ]
-    if order != sorted(order):
+    if _are_moved(sheet, template):
         yield _repair("COLUMNS_MOVED", "列的顺序被调整，已按标题识别", title)
     for found, declared in sheet.place.respelt:
         yield _repair("HEADING_RESPELT", f"标题“{found}”已按“{declared}”读取", title)
     for column in sheet.place.missing:
         yield _repair("COLUMN_MISSING", f"缺少“{column.heading}”列，该列按空白处理", title)
     for heading in sheet.place.extra:
-        if heading != sheet.token and heading not in own:
+        if heading != sheet.token and heading not in template.columns:
             yield _repair("EXTRA_COLUMN", f"多出的列“{heading}”没有读取，请写入表内原有各列", title)
 
 
+def _are_moved(sheet: FormSheet, template: _Template) -> bool:
+    """Whether the columns stand in another order than on the form that was handed out."""
+    if sheet.declared is RETURN_FORM and template.order:
+        now = [text.strip() for text in sheet.raw.grid[sheet.place.row]]
+        return [text for text in now if text in template.order] != [
+            text for text in template.order if text in now
+        ]
+    order = [
+        sheet.place.columns[c.key] for c in sheet.declared.columns if c.key in sheet.place.columns
+    ]
+    return order != sorted(order)
+
+
+def _is_templates(row: _Row, sheet: FormSheet, template: _Template) -> bool:
+    """Whether a row below the table is one of the template's, a line to sign on, say."""
+    texts = (text.strip() for text in sheet.raw.grid[row.number])
+    return any(text.startswith(known) for text in texts for known in template.texts)
+
+
 def _row_repairs(
-    sheet: FormSheet, rows: list[_Row], keyed: list[tuple[str, _Row]], plan: Plan
+    sheet: FormSheet,
+    rows: list[_Row],
+    keyed: list[tuple[str, _Row]],
+    plan: Plan,
+    template: _Template,
 ) -> Iterator[Finding]:
     title = sheet.raw.title
-    asked = {column.key for column in sheet.declared.filled_by(Filler.UNIT)}
+    asked = [column.key for column in sheet.declared.filled_by(Filler.UNIT)]
     told = {row.number for _, row in keyed}
     for row in rows:
-        if row.number not in told and any(row.texts.get(key, "").strip() for key in asked):
+        said = [text for key in asked if (text := row.texts.get(key, "").strip())]
+        if row.number not in told and said and not _is_templates(row, sheet, template):
             yield _repair(
                 "ROW_WITHOUT_MARK",
-                "这一行不是原表的行，没有读取，请把内容填入原表对应的行",
+                f"这一行不是原表的行，没有读取，请把内容填入原表对应的行（写有：{_short('；'.join(said))}）",
                 title,
                 address(row.number, min(sheet.place.columns.values())),
                 Severity.ERROR,
@@ -344,6 +394,10 @@ _ODD = {
         "超过 15 位的号码按数字保存时，末尾几位已经丢失，请将单元格设为文本后重新填写",
     ),
 }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= QUOTED_MOST else text[:QUOTED_MOST] + "…"
 
 
 def _repair(

@@ -30,6 +30,9 @@ NO_PREVIOUS = "（无上期记录）"
 NO_PREVIOUS_ANSWER = "（上期未填）"
 """上期下一步打算 where the unit's last return left it blank."""
 
+EXEMPT_BEFORE = "（上期免报）"
+"""上期下一步打算 where the unit owed nothing last quarter."""
+
 NOT_RETURNED_BEFORE = "未报送"
 """上期下一步打算 where the unit sent nothing last quarter."""
 

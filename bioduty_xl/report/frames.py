@@ -351,7 +351,8 @@ def _duty_row(
     return (
         *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
         cell.state.value if cell.state else "",
-        *(entry[key] if entry else "" for key in (*ANSWER_KEYS, "previous")),
+        *(entry[key] if entry else "" for key in ANSWER_KEYS),
+        (before["next_steps"] if before else entry["previous"]) if entry else "",
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
         entry is not None and "progress" in entry.unreadable,

@@ -21,6 +21,9 @@ from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.layout.table import text_of
 from bioduty_xl.rules.rule import Case, Hit, Rule
 
+QUOTED_MOST = 60
+"""Characters of a text that a finding quotes."""
+
 _ASKED = RETURN_FORM.filled_by(Filler.UNIT)
 
 
@@ -82,15 +85,34 @@ def status_unknown(case: Case) -> Iterator[Hit]:
 def locked_altered(case: Case) -> Iterator[Hit]:
     """A cell that the plan filled says something else now."""
     for entry in case.returned.entries:
-        item = case.plan.by_key[entry.item]
-        for key, printed in (("no", str(item.no)), ("task", item.title)):
+        for key, printed in _printed(case, entry).items():
             if key in entry.answers and fold(text_of(entry[key])) != fold(printed):
                 yield Hit.at(
                     entry,
                     key,
-                    f"“{_heading(key)}”应为“{printed}”，现为“{entry[key]}”，"
+                    f"“{_heading(key)}”原为“{_short(printed)}”，现为“{_short(entry[key])}”，"
                     "请核对本行答复是否错行，并恢复原文",
                 )
+
+
+def _printed(case: Case, entry: Entry) -> dict[str, str]:
+    """What the form printed in a row, by column key, as far as it is known now."""
+    item = case.plan.by_key[entry.item]
+    printed = {
+        "no": str(item.no),
+        "task": item.title,
+        "measures": item.printed_measures(case.returned.unit),
+    }
+    duty, last = case.obligations.get(entry.item), case.last.get(entry.item)
+    if duty is not None:
+        printed["duty"] = duty.duty
+    if last is not None and last["next_steps"].strip() and "next_steps" not in last.unreadable:
+        printed["previous"] = last["next_steps"]
+    return printed
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= QUOTED_MOST else text[:QUOTED_MOST] + "…"
 
 
 def not_assigned(case: Case) -> Iterator[Hit]:
@@ -113,7 +135,8 @@ def emptied(case: Case) -> Iterator[Hit]:
             yield Hit.at(
                 place,
                 "progress",
-                "上一次返回时此项已填，这一次为空；如非有意清空，请补填后再次返回",
+                "上一次返回时此项已填，这一次为空；如非有意清空，请补填后再次返回"
+                f"（上次填的是：{_short(before['progress'])}）",
             )
 
 

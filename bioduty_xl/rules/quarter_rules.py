@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bioduty_xl.domain.plan import Role, fold
-from bioduty_xl.domain.returns import Entry, Progress, Severity, progress_of
+from bioduty_xl.domain.returns import NOTHING_TO_REPORT, Entry, Progress, Severity, progress_of
 from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.rules.rule import Hit, Quarter, QuarterRule
 from bioduty_xl.rules.text_rules import core
@@ -18,8 +18,10 @@ def same_as_another(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
     for filed in quarter.returns:
         for entry in filed.entries.values():
             text = core(entry["progress"])
-            readable = "progress" not in entry.unreadable
-            if readable and len(text) >= quarter.tuning.same_text_from:
+            work = (
+                "progress" not in entry.unreadable and progress_of(entry) not in NOTHING_TO_REPORT
+            )
+            if work and len(text) >= quarter.tuning.same_text_from:
                 owners[text].append((filed.unit, entry))
     for same in owners.values():
         units = list(dict.fromkeys(unit for unit, _ in same))
@@ -37,10 +39,24 @@ def roles_contradict(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
         leads = _saying(quarter, item.key, lead=True)
         others = _saying(quarter, item.key, lead=False)
         for mine, theirs in ((leads, others), (others, leads)):
-            for unit, entry in mine.get(Progress.DONE, ()):
-                for other, contrary in theirs.get(Progress.NOT_STARTED, ()):
-                    yield unit, _contradiction(quarter, entry, other, Progress.NOT_STARTED)
-                    yield other, _contradiction(quarter, contrary, unit, Progress.DONE)
+            for said, contrary in _CONTRARY:
+                opposed = [quarter.plan.by_code[unit].name for unit, _ in theirs.get(contrary, ())]
+                for unit, entry in mine.get(said, ()) if opposed else ():
+                    yield (
+                        unit,
+                        Hit.at(
+                            entry,
+                            "status",
+                            f"同一项任务，{_listed(opposed)}报“{contrary.value}”，本单位报“{said.value}”，"
+                            "请会商核对，改为相符的状态或在备注中说明",
+                        ),
+                    )
+
+
+_CONTRARY = (
+    (Progress.DONE, Progress.NOT_STARTED),
+    (Progress.NOT_STARTED, Progress.DONE),
+)
 
 
 def contact_stale(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
@@ -48,7 +64,7 @@ def contact_stale(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
     for filed in quarter.returns:
         filler = fold(filed.header.get("filler", ""))
         names = [contact.name for contact in quarter.contacts.get(filed.unit, ()) if contact.name]
-        if filler and names and filler not in map(fold, names):
+        if filler and names and not any(fold(name) in filler for name in names):
             label = RETURN_FORM.field_by_key["filler"].label
             yield (
                 filed.unit,
@@ -69,15 +85,6 @@ def _saying(quarter: Quarter, item: str, *, lead: bool) -> dict[Progress, list[t
         if entry and chosen and role is not None and (role is Role.LEAD) is lead:
             found[chosen].append((filed.unit, entry))
     return found
-
-
-def _contradiction(quarter: Quarter, entry: Entry, other: str, said: Progress) -> Hit:
-    name = quarter.plan.by_code[other].name
-    return Hit.at(
-        entry,
-        "status",
-        f"同一项任务，{name}报“{said.value}”，本单位报“{entry['status'].strip()}”，请会商核对",
-    )
 
 
 def _listed(names: list[str]) -> str:

@@ -12,9 +12,14 @@ from bioduty_xl.layout.columns import Filler, Kind
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
 from bioduty_xl.rules.rule import Case, Hit, Rule
 
+_HOW = "位数或写法不对，应为 11 位手机号码，或区号-座机号码，如 0812-1234567"
 _MOBILE = re.compile(r"1[3-9]\d{9}")
-_LANDLINE = re.compile(r"(?:0\d{2,3}-?)?\d{7,8}(?:(?:-|转)\d{1,6})?")
-_BETWEEN = re.compile(r"[、,，;；/\s]+")
+_LANDLINE = re.compile(r"(?:0\d{2,3}-?)?\d{7,8}(?:(?:-|转|转分机|分机|ext\.?)\d{1,6})?")
+_BETWEEN = re.compile(r"[、,;/\n]|或")
+_DASHES = str.maketrans(dict.fromkeys("—–－‐‑−", "-"))
+_COUNTRY = re.compile(r"^(?:\+|00)86-?")
+_ASIDE = re.compile(r"\([^0-9)]*\)")
+_AREA = re.compile(r"^\((0\d{2,3})\)-?")
 
 
 def header_blank(case: Case) -> Iterator[Hit]:
@@ -31,14 +36,14 @@ def phone_doubtful(case: Case) -> Iterator[Hit]:
     """A telephone number of a length or form that does not exist."""
     phone = case.returned.header.get("phone", "")
     if case.returned.kind is FormKind.RETURN and phone.strip() and not is_phone(phone):
-        yield _at_field(case, "phone", "联系电话的位数或写法不对，请核对")
+        yield _at_field(case, "phone", f"联系电话“{phone.strip()}”{_HOW}")
     for contact in case.returned.contacts:
         for column in CONTACTS_FORM.columns:
             if column.kind is Kind.PHONE:
                 number = getattr(contact, column.key)
                 if number and not is_phone(number):
                     owner = contact.leader if column.key == "leader_phone" else contact.name
-                    yield Hit(f"{owner}的联系电话位数或写法不对，请核对", CONTACTS_FORM.title)
+                    yield Hit(f"{owner}的联系电话“{number}”{_HOW}", CONTACTS_FORM.title)
 
 
 def row_missing(case: Case) -> Iterator[Hit]:
@@ -74,12 +79,20 @@ def is_phone(text: str) -> bool:
     ones. Mobile numbers have 11 digits from 13 to 19, landlines 7 or 8 with an area code or not
     (the Ministry of Industry's numbering plan, 电信网编号计划 2017).
     """
-    plain = unicodedata.normalize("NFKC", text).replace("—", "-").replace("－", "-").strip()
-    numbers = [part for part in _BETWEEN.split(plain) if part]
-    return bool(numbers) and all(
-        _MOBILE.fullmatch(number.replace("-", "")) or _LANDLINE.fullmatch(number)
-        for number in numbers
-    )
+    plain = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    numbers = [part for part in _BETWEEN.split(plain) if part.strip()]
+    return bool(numbers) and all(map(_is_number_or_several, numbers))
+
+
+def _is_number_or_several(text: str) -> bool:
+    """One number, whatever blanks are in it, or several with blanks between them."""
+    parts = text.split()
+    return _is_number("".join(parts)) or (len(parts) > 1 and all(map(_is_number, parts)))
+
+
+def _is_number(text: str) -> bool:
+    bare = _AREA.sub(r"\1-", _COUNTRY.sub("", _ASIDE.sub("", text)))
+    return bool(_MOBILE.fullmatch(bare.replace("-", "")) or _LANDLINE.fullmatch(bare.lower()))
 
 
 def _at_field(case: Case, field: str, message: str) -> Hit:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 
 from bioduty_xl.domain.plan import fold
-from bioduty_xl.domain.returns import Progress, Severity, progress_of
+from bioduty_xl.domain.returns import NOTHING_TO_REPORT, Progress, Severity, progress_of
 from bioduty_xl.layout.columns import Filler, Kind
 from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.rules.rule import Case, Hit, Rule
@@ -18,13 +18,17 @@ from bioduty_xl.rules.rule import Case, Hit, Rule
 ALIKE = 95.0
 """Likeness (rapidfuzz ratio, 0 to 100) to a measure from which an answer counts as copied."""
 
+OWN_SHARE = 5
+"""An answer is copied where less than a fifth of it is left without the plan's sentences."""
+
 CUT_LENGTHS = frozenset((255, 256, 1023, 1024, 8192, 32767))
 """Lengths at which programs cut a text off: Excel's old and new limits, and those of databases."""
 
 _DIGITS = re.compile(r"\d+")
 _ENDINGS = "。！？；…）)”』】.!?;"
+_NEGATED = re.compile("(?:无|没有|不存在|并无)[^，。；]{0,6}")
 _FIGURE = re.compile(
-    r"\d|[一二两三四五六七八九十百千万]+(?:[个项次人名处场期份件批条套台座亩吨米天月年]|余)"
+    r"\d|《[^》]+》|[一二两三四五六七八九十百千万]+(?:[个项次人名处场期份件批条套台座亩吨米天月年]|余)"
 )
 _WITH_RESULTS = frozenset((Progress.ONGOING, Progress.DONE, Progress.CONTINUOUS))
 _TEXTS = tuple(c for c in RETURN_FORM.filled_by(Filler.UNIT) if c.kind is Kind.TEXT)
@@ -39,7 +43,7 @@ def core(text: str) -> str:
 def done_but_unfinished(case: Case) -> Iterator[Hit]:
     """已完成, and a next step that is full of unfinished work."""
     for entry in case.returned.entries:
-        plans = case.answer(entry, "next_steps")
+        plans = _NEGATED.sub("", case.answer(entry, "next_steps"))
         words = [word for word in case.tuning.unfinished_words if word in plans]
         if progress_of(entry) is Progress.DONE and words:
             yield Hit.at(
@@ -55,7 +59,8 @@ def unchanged(case: Case) -> Iterator[Hit]:
     for entry in case.returned.entries:
         before = case.last.get(entry.item)
         now, then = core(case.answer(entry, "progress")), core(before["progress"]) if before else ""
-        if len(now) < case.tuning.same_text_from or not then:
+        excused = progress_of(entry) in NOTHING_TO_REPORT
+        if excused or len(now) < case.tuning.same_text_from or not then:
             continue
         if now == then:
             yield Hit.at(
@@ -77,7 +82,11 @@ def copied_from_plan(case: Case) -> Iterator[Hit]:
         if item is None or len(text) < case.tuning.same_text_from:
             continue
         asked = [core(t) for t in (item.description, *(m.text for m in item.measures))]
-        if any(text in words or fuzz.ratio(text, words) >= ALIKE for words in asked):
+        own = text
+        for words in sorted(asked, key=len, reverse=True):
+            own = own.replace(words, "")
+        repeated = len(own) * OWN_SHARE <= len(text)
+        if repeated or any(text in words or fuzz.ratio(text, words) >= ALIKE for words in asked):
             yield Hit.at(
                 entry, "progress", "内容与分工方案原文相同，请写本单位实际做了什么、取得什么结果"
             )

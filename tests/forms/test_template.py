@@ -151,3 +151,147 @@ def test_a_damaged_template_is_a_sentence(ws):
     done = run("template", "check", "--workspace", ws.root)
     assert done.returncode == 1
     assert "打不开" in done.stdout
+
+
+def collected(ws, change=None, **named):
+    fill(made(ws), ws.inbox / "a.xlsx", change=change, **named)
+    (report,) = ws.collect(as_of="2024-06-20").files
+    assert report.verdict == "accepted"
+    return report
+
+
+def test_a_line_to_sign_on_below_the_table_is_no_row_of_the_units(ws, restyle):
+    def add(book, sheet):
+        sheet["H8"], sheet["J8"] = "单位盖章：", "日期："
+
+    restyle(add)
+
+    def sign(book, sheet):
+        sheet.cell(max(rows_by_item(sheet).values()) + 2, 10).value = "日期：2024年6月20日"
+
+    assert collected(ws, sign).findings == ()
+
+
+def test_an_empty_merged_box_below_the_table_moves_with_it(ws, restyle):
+    restyle(lambda book, sheet: sheet.merge_cells("A8:K9"))
+    sheet = load_workbook(made(ws))[RETURN_FORM.title]
+    last = max(rows_by_item(sheet).values())
+    assert f"A{last + 2}:K{last + 3}" in map(str, sheet.merged_cells.ranges)
+    assert collected(ws).findings == ()
+
+
+def test_an_example_in_the_style_row_is_nobodys_answer(ws, restyle):
+    restyle(lambda book, sheet: sheet.__setitem__("G6", "例：4月开展巡护12次"))
+    sheet = load_workbook(made(ws))[RETURN_FORM.title]
+    assert not sheet.cell(rows_by_item(sheet)["T01"], columns_of(sheet)["progress"]).value
+    assert "样式行中写有内容" in bioduty("template", "check", "--workspace", ws.root)
+
+
+def test_two_own_columns_with_one_heading_are_refused(ws, restyle):
+    def add(book, sheet):
+        sheet.cell(5, 12).value = sheet.cell(5, 13).value = "数量"
+
+    restyle(add)
+    with pytest.raises(TemplateError, match="“数量”有几列"):
+        made(ws)
+
+
+def test_columns_in_the_templates_own_order_and_sheets_of_its_own_are_no_findings(ws, restyle):
+    def change(book, sheet):
+        book.create_sheet("通知")["A1"] = "请按时报送"
+        for row in (5, 6):
+            one, other = sheet.cell(row, 8), sheet.cell(row, 9)
+            one.value, other.value = other.value, one.value
+
+    restyle(change)
+    assert collected(ws).findings == ()
+
+
+def test_a_correction_copy_keeps_what_stands_in_own_columns(ws, restyle):
+    restyle(lambda book, sheet: sheet.cell(5, 12).__setattr__("value", "佐证材料"))
+
+    def spoil(book, sheet):
+        rows, columns = rows_by_item(sheet), columns_of(sheet)
+        sheet.cell(rows["T03"], 12).value = "照片5张"
+        sheet.cell(rows["T01"], columns["progress"]).value = "同上"
+
+    collected(ws, spoil)
+    ws.consolidate("2024Q2", as_of="2024-06-26")
+    (copy_,) = (ws.outbox("2024Q2") / "corrections").iterdir()
+    sheet = load_workbook(copy_)[RETURN_FORM.title]
+    assert sheet.cell(rows_by_item(sheet)["T03"], 12).value == "照片5张"
+
+
+def test_a_template_broken_later_does_not_keep_the_book_from_being_written(ws, restyle):
+    collected(
+        ws,
+        lambda b, s: s.cell(rows_by_item(s)["T01"], columns_of(s)["progress"]).__setattr__(
+            "value", "无"
+        ),
+    )
+    ws.template("quarterly_return.xlsx").write_bytes(b"PK damaged")
+    done = run("consolidate", "2024Q2", "--workspace", ws.root, "--as-of", "2024-06-26")
+    assert done.returncode == 0
+    assert "退回修改" in done.stderr
+    assert ws.report_file("2024Q2").exists()
+
+
+def test_building_anew_keeps_a_restyled_template_beside(ws, restyle):
+    restyle(lambda book, sheet: sheet.__setitem__("A1", "改过的"))
+    mine = ws.template("quarterly_return.xlsx").read_bytes()
+    bioduty("template", "build", "--workspace", ws.root)
+    folder = ws.template("quarterly_return.xlsx").parent
+    assert (folder / "quarterly_return_备份1.xlsx").read_bytes() == mine
+    assert ws.template("quarterly_return.xlsx").read_bytes() != mine
+    bioduty("template", "build", "--workspace", ws.root)
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_what_is_known_of_last_quarter_comes_from_the_ledger_and_tampering_is_said(ws):
+    collected(ws)
+    [path] = ws.generate("2024Q3", "市林业局", as_of="2024-09-02")
+
+    def tamper(book, sheet):
+        rows, columns = rows_by_item(sheet), columns_of(sheet)
+        sheet.cell(rows["T01"], columns["previous"]).value = "继续学习文件。"
+        sheet.cell(rows["T02"], columns["measures"]).value = "别的举措"
+        sheet.cell(rows["T03"], columns["duty"]).value = "责任（选报）"
+
+    fill(
+        path,
+        ws.inbox / "b.xlsx",
+        change=tamper,
+        answers={**FILLED, "progress": "本季度新开展巡护15次。"},
+    )
+    (report,) = ws.collect(as_of="2024-09-20").files
+    found = [(f.code, f.item) for f in report.findings]
+    assert found == [("LOCKED_ALTERED", item) for item in ("T01", "T02", "T03")]
+    rows = records(ws.consolidate("2024Q3", as_of="2024-09-20"), "汇总明细")
+    assert {row["上期下一步打算"] for row in rows} == {FILLED["next_steps"]}
+
+
+def test_a_promise_that_could_not_be_read_is_not_carried_over(ws):
+    def spoil(book, sheet):
+        cell = sheet.cell(rows_by_item(sheet)["T01"], columns_of(sheet)["next_steps"])
+        cell.value = "=#REF!"
+
+    collected(ws, spoil)
+    [path] = ws.generate("2024Q3", "市林业局", as_of="2024-09-02")
+    sheet = load_workbook(path)[RETURN_FORM.title]
+    assert (
+        sheet.cell(rows_by_item(sheet)["T01"], columns_of(sheet)["previous"]).value
+        == "（上期未填）"
+    )
+
+
+def test_a_rule_switched_off_later_is_off_for_what_came_before(ws):
+    from bioduty_xl import Workspace
+
+    collected(ws, signed={"filler": "赵某"})
+    settings = ws.root / "bioduty.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("off = []", 'off = ["HEADER_BLANK"]'), encoding="utf-8")
+    later = Workspace.open(ws.root)
+    assert records(later.consolidate("2024Q2", as_of="2024-06-26"), "校验意见")[0]["规则"] is None
+    (line,) = later.standing("2024Q2", as_of="2024-06-26").returned
+    assert line.receipt.warnings == 0

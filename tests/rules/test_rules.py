@@ -158,6 +158,17 @@ def test_every_rule_has_a_case_and_a_reason():
         "0812-1234567-801",
         "13900000000、0812-1234567",
         "139-0000-0000",
+        "0812 3333333",
+        "138 1234 5678",
+        "(0812)3333333",
+        "（0812）3333333",
+        "0812-3333333 转 801",
+        "0812-3333333转分机801",
+        "+86 13900000000",
+        "0812–3333333",
+        "13900000000（办）",
+        "13900000000 0812-1234567",
+        "13900000000或0812-1234567",
     ],
 )
 def test_real_ways_to_write_a_number_are_phones(text):
@@ -258,3 +269,46 @@ def test_every_rule_that_compares_units_has_a_case_and_can_be_switched_off():
     assert {rule.code for rule in quarter_wide_rules()} == set(QUARTER_CASES)
     assert all(rule.why.endswith("。") for rule in quarter_wide_rules())
     assert compared(said(LONG), said(LONG), off=frozenset({"SAME_AS_ANOTHER"})) == {}
+
+
+@pytest.mark.parametrize("status", ["本季度无进展", "不涉及"])
+def test_a_reason_may_be_the_same_as_before_and_as_anothers(status):
+    reason = "经梳理，本季度本单位没有此项工作的任务安排。"
+    entry = {**GOOD, "status": status, "progress": reason}
+    assert "UNCHANGED" not in codes([entry], last={"progress": reason})
+    assert compared(said(reason, status), said(reason, status)) == {}
+
+
+@pytest.mark.parametrize(
+    "plans",
+    ["无尚未完成的事项。", "启动第二阶段成果应用，加快成果转化。", "争取更多项目资金支持。"],
+)
+def test_done_goes_with_plans_that_leave_nothing_undone(plans):
+    assert "DONE_BUT_UNFINISHED" not in codes([{**GOOD, "status": "已完成", "next_steps": plans}])
+
+
+def test_a_named_document_is_a_concrete_output():
+    text = "印发《湿地保护实施方案》，建立联席会议制度。"
+    assert "NO_FIGURE" not in codes([{**GOOD, "progress": text}])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1. 组织开展全市湿地资源调查，建立湿地资源档案。",
+        "开展湿地保护，编制保护规划并组织实施。组织开展全市湿地资源调查，建立湿地资源档案。",
+        "我局认真：组织开展全市湿地资源调查，建立湿地资源档案。",
+    ],
+)
+def test_the_plans_sentences_with_a_few_words_about_them_are_copied(text):
+    assert "COPIED_FROM_PLAN" in codes([{**GOOD, "progress": text}])
+
+
+@pytest.mark.parametrize("filler", ["钱某、孙某", "钱某（生态科）", "钱某 13900000000"])
+def test_a_filler_named_with_more_than_the_name_is_no_stale_contact(filler):
+    assert compared(said("甲1"), fillers=(filler,), contacts={"U01": [PERSON]}) == {}
+
+
+def test_contradictions_are_said_once_for_an_item_however_many_units_are_opposed():
+    found = compared(said("甲1", "已完成"), said("乙1", "未启动"), said("丙1", "未启动"))
+    assert found == {unit: ["ROLES_CONTRADICT"] for unit in ("U01", "U02", "U03")}
