@@ -22,7 +22,7 @@ from rapidfuzz import process
 from bioduty_xl.domain.calendar import Calendar, Roll, SpecialPeriod
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
-from bioduty_xl.domain.returns import Wording
+from bioduty_xl.domain.returns import Severity, Wording
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 
@@ -120,6 +120,7 @@ class Rules(_Section):
         required: grounds on which an obligation is required.
         placeholders: further words that are no answer.
         off: codes of findings that are not wanted.
+        severity: other weights of findings, by code: ERROR or WARNING.
         same_text_from: letters and digits from which equal texts are no coincidence.
         long_text: characters of an answer beyond which it should be shortened.
         unfinished_words: words in 下一步工作打算 that do not go with 已完成.
@@ -128,6 +129,7 @@ class Rules(_Section):
     required: frozenset[Ground] = ALL_GROUNDS
     placeholders: tuple[str, ...] = ()
     off: frozenset[str] = frozenset()
+    severity: Mapping[str, Severity] = Field(default_factory=dict)
     same_text_from: int = Field(default=15, ge=1)
     long_text: int = Field(default=3000, ge=1)
     unfinished_words: tuple[str, ...] = (

@@ -22,14 +22,17 @@ from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError
 from bioduty_xl.intake import gate
 from bioduty_xl.intake.identity import suggest_unit
 from bioduty_xl.intake.raw import RawBook
-from bioduty_xl.intake.reader import UNREAD, read_assigned, read_form
+from bioduty_xl.intake.reader import REPAIRS, UNREAD, read_assigned, read_form
 from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
-from bioduty_xl.rules.registry import judge
+from bioduty_xl.rules.registry import every_rule, judge
 from bioduty_xl.rules.rule import Case
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+CODES = REPAIRS | {"ASSIGNED", "PERIOD_DOUBTFUL"} | {rule.code for rule in every_rule()}
+"""Every code that a finding can have."""
+
 _PERIOD_IN_NAME = re.compile(r"(20\d\d)\s*[Qq]([1-4])")
 
 
@@ -176,7 +179,7 @@ class Desk:
             *(returned.kind, returned.unit, returned.period),
             revision=max((one.revision or 0 for one in others), default=0) + 1,
             returned=returned,
-            findings=judge(case, self.settings.rules.off),
+            findings=judge(case),
         )
 
     def _says_the_same(self, returned: Return, file: FileRecord) -> bool:

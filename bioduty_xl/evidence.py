@@ -17,7 +17,7 @@ from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, 
 from bioduty_xl.domain.verdict import Verdict
 from bioduty_xl.ledger import FileRecord, Ledger
 from bioduty_xl.report.evidence import Evidence
-from bioduty_xl.rules.registry import compare
+from bioduty_xl.rules.registry import as_wanted, compare
 from bioduty_xl.rules.rule import Filed, Quarter
 
 _GROUNDS = {
@@ -133,7 +133,7 @@ def _returns(
         settings.wording,
         settings.rules,
     )
-    compared = compare(quarter, settings.rules.off)
+    compared = compare(quarter)
     return {
         unit: _Returned(
             *(files, entries[unit]),
@@ -144,8 +144,8 @@ def _returns(
 
 
 def _wanted(settings: Settings, ledger: Ledger, file: FileRecord) -> tuple[Finding, ...]:
-    """A file's findings without those that were switched off since it came."""
-    return tuple(f for f in ledger.findings(file) if f.code not in settings.rules.off)
+    """A file's findings as the settings want them now."""
+    return as_wanted(ledger.findings(file), settings.rules)
 
 
 def _stand(

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from rapidfuzz import process
 
 from bioduty_xl import config, evidence
-from bioduty_xl.desk import Desk
+from bioduty_xl.desk import CODES, Desk
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
@@ -99,7 +99,9 @@ class Workspace:
             raise ConfigError(
                 f"{root} 不是工作区（没有 {config.SETTINGS_FILE}），可用 bioduty init 新建"
             )
-        return cls(root, config.load(settings))
+        loaded = config.load(settings)
+        _require_known_codes(loaded.rules)
+        return cls(root, loaded)
 
     @classmethod
     def create(cls, path: str | Path) -> Workspace:
@@ -490,6 +492,14 @@ class Workspace:
         raise LedgerError(
             f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
         )
+
+
+def _require_known_codes(rules: config.Rules) -> None:
+    """A code that no finding has is a slip of the pen, and would switch off nothing."""
+    for code in sorted({*rules.off, *rules.severity} - CODES):
+        likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
+        hint = f"，是否想写 {likely[0]}？" if likely else ""
+        raise ConfigError(f"{config.SETTINGS_FILE} 的 rules 中，没有“{code}”这条规则{hint}")
 
 
 def _require_assignable(file: FileRecord, ledger: Ledger) -> None:

@@ -217,3 +217,14 @@ def test_the_schedule_runs_at_once_and_ends_quietly_when_interrupted(q2):
 def test_broken_settings_are_not_passed_over_for_the_packaged_plan(tmp_path):
     (tmp_path / "bioduty.toml").write_text("[office\n", encoding="utf-8")
     assert "写法" in failed("plan", "show", cwd=tmp_path, expect=2)
+
+
+@pytest.mark.parametrize("setting", ['off = ["NO_FIGUR"]', 'severity = {no_figure = "ERROR"}'])
+def test_a_misspelt_rule_is_named_with_the_likely_one(ws, setting):
+    settings = ws.root / "bioduty.toml"
+    text = settings.read_text(encoding="utf-8")
+    old = "off = []" if setting.startswith("off") else "severity = {}"
+    assert old in text
+    settings.write_text(text.replace(old, setting), encoding="utf-8")
+    said = failed("status", "--workspace", ws.root, expect=2)
+    assert "是否想写 NO_FIGURE" in said

@@ -47,6 +47,10 @@ ANSWERED = frozenset(ItemState) - MISSING
 """States in which an item has an answer to consolidate."""
 
 
+CONTACT_STALE = "CONTACT_STALE"
+"""The code of the finding that 联系人名单 repeats beside the contact it is about."""
+
+
 class Severity(StrEnum):
     """How much a finding weighs: an ERROR is sent back to be mended, a WARNING is said."""
 

@@ -23,6 +23,16 @@ INDISPENSABLE = ("status", "progress")
 ROWS_MAX = 1000
 """Marked rows beyond which somebody has filled the marks downwards."""
 
+REPAIRS = frozenset(
+    (
+        *("WORKBOOK_MARKS_GONE", "MACRO", "SHEET_RENAMED", "FAR_CELLS", "EXTRA_SHEET"),
+        *("COLUMNS_MOVED", "HEADING_RESPELT", "COLUMN_MISSING", "EXTRA_COLUMN"),
+        *("ROW_WITHOUT_MARK", "ROWS_MOVED", "ROW_REPEATED", "ITEM_GONE"),
+        *("CELL_ERROR", "FORMULA_WITHOUT_VALUE", "NUMBER_PRECISION"),
+    )
+)
+"""Codes of what the reader says of a file."""
+
 QUOTED_MOST = 200
 """Characters of a text that a finding quotes."""
 

@@ -321,6 +321,7 @@ CONTACTS = Sheet(
         ),
         Column("code", "单位代码", width=9),
         Column("received", "收到时间", Kind.TIME, 17),
+        Column("stale", "核对", Kind.TEXT, 36),
     ),
 )
 FINDINGS = Sheet(

@@ -17,7 +17,15 @@ from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet
 from bioduty_xl.layout.measure import height_for
-from bioduty_xl.layout.sheets import DETAIL, MATRIX, OVERVIEW, REPORT
+from bioduty_xl.layout.sheets import (
+    DETAIL,
+    FINDINGS,
+    MATRIX,
+    MISSING_ITEMS,
+    OVERVIEW,
+    RECEIPTS,
+    REPORT,
+)
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
 from bioduty_xl.report.overview import write_overview
@@ -89,6 +97,7 @@ def render(evidence: Evidence) -> bytes:
         if sheet is not OVERVIEW:
             declared = _with_more(sheet, tables[sheet.key])
             _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
+    _link_receipts(worksheets[RECEIPTS.key], tables, formats)
     _fit_wide(worksheets[DETAIL.key])
     _fit_matrix(worksheets[MATRIX.key])
     book.close()
@@ -100,7 +109,7 @@ class _Formats:
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
-        self._made: dict[tuple[Kind, str], Format] = {}
+        self._made: dict[tuple[Kind, str, bool], Format] = {}
         heading = {
             "font_name": "黑体",
             "font_size": 10.5,
@@ -113,13 +122,14 @@ class _Formats:
         self.heading = book.add_format(heading)
         self.back = book.add_format({**heading, "font_color": "#1F5F8B", "underline": 1})
 
-    def of(self, column: Column, value: object) -> Format:
+    def of(self, column: Column, value: object, *, first: bool = False) -> Format:
+        """The look of a cell; the first row of a group has a line above it."""
         colour = ""
         if column.kind is not Kind.TEXT and isinstance(value, str):
             colour = _STATE_COLOURS.get(value, "")
         elif column.kind is Kind.CHOICE and value is None:
             colour = _NO_DUTY
-        key = (column.kind, colour)
+        key = (column.kind, colour, first)
         if key not in self._made:
             left = column.kind is Kind.TEXT
             properties: dict[str, object] = {
@@ -134,6 +144,8 @@ class _Formats:
             }
             if colour:
                 properties["bg_color"] = colour
+            if first:
+                properties |= {"top": 2, "top_color": "#5F7268"}
             self._made[key] = self._book.add_format(properties)
         return self._made[key]
 
@@ -165,9 +177,12 @@ def _write_table(
     )
     for index, column in enumerate(sheet.columns):
         worksheet.set_column(index, index, column.width)
+    group = None
     for number, row in enumerate(table.itertuples(index=False, name=None), start=1):
+        first = sheet is MISSING_ITEMS and row[0] != group
+        group = row[0]
         for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
-            _write_cell(worksheet, number, index, value, formats.of(column, value))
+            _write_cell(worksheet, number, index, value, formats.of(column, value, first=first))
         worksheet.set_row(number, _row_height(sheet, row))
     if table.empty:
         note = _NOTHING.get(sheet.key, "本期没有内容")
@@ -175,6 +190,23 @@ def _write_table(
     worksheet.freeze_panes(1, 2)
     worksheet.set_row(0, 30)
     _set_up_page(worksheet)
+
+
+def _link_receipts(
+    worksheet: Worksheet, tables: Mapping[str, pd.DataFrame], formats: _Formats
+) -> None:
+    """From a unit's counts to its rows: 缺项 to 缺项清单, 错误 and 提示 to 校验意见."""
+    keys = [column.key for column in RECEIPTS.columns]
+    for key, target in (("missing", MISSING_ITEMS), ("errors", FINDINGS), ("warnings", FINDINGS)):
+        codes = list(tables[target.key]["code"])
+        for row, (code, count) in enumerate(
+            tables[RECEIPTS.key][["code", key]].itertuples(index=False, name=None), start=1
+        ):
+            if count and code in codes:
+                place = row, keys.index(key)
+                look = formats.of(RECEIPTS[key], count)
+                worksheet.write_url(*place, f"internal:'{target.title}'!A{codes.index(code) + 2}")
+                worksheet.write_number(*place, count, look)  # a number that is also a link
 
 
 def _row_height(sheet: Sheet, row: tuple[object, ...]) -> float:

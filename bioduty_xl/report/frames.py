@@ -15,6 +15,7 @@ import pandas as pd
 from bioduty_xl.domain.plan import Plan, Unit, UnitKind
 from bioduty_xl.domain.returns import (
     ANSWERED,
+    CONTACT_STALE,
     MISSING,
     Contact,
     ItemState,
@@ -294,6 +295,11 @@ def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
 
 def contact_list(evidence: Evidence) -> pd.DataFrame:
     """Whom to contact, by unit; a unit that named nobody has a row all the same."""
+    stale = {
+        file.unit: finding.message
+        for file, finding in evidence.findings
+        if finding.code == CONTACT_STALE
+    }
     rows = []
     for unit in evidence.plan.units:
         file, contacts = evidence.contacts.get(unit.code, (None, ()))
@@ -303,6 +309,7 @@ def contact_list(evidence: Evidence) -> pd.DataFrame:
                     *(unit.name, contact.leader, contact.leader_phone, contact.office),
                     *(contact.name, contact.phone, contact.remark, unit.code),
                     _naive(file.received) if file else None,
+                    stale.get(unit.code, ""),
                 )
             )
     return _frame(_keys(CONTACTS), rows)

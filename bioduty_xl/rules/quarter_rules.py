@@ -6,7 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bioduty_xl.domain.plan import Role, fold
-from bioduty_xl.domain.returns import NOTHING_TO_REPORT, Entry, Progress, Severity, progress_of
+from bioduty_xl.domain.returns import (
+    CONTACT_STALE,
+    NOTHING_TO_REPORT,
+    Entry,
+    Progress,
+    Severity,
+    progress_of,
+)
 from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.rules.rule import Hit, Quarter, QuarterRule
 from bioduty_xl.rules.text_rules import core
@@ -96,5 +103,5 @@ RULES = (
     QuarterRule(
         "ROLES_CONTRADICT", Severity.WARNING, "同一任务各单位的状态不应相互矛盾。", roles_contradict
     ),
-    QuarterRule("CONTACT_STALE", Severity.WARNING, "联系人变动要及时更新。", contact_stale),
+    QuarterRule(CONTACT_STALE, Severity.WARNING, "联系人变动要及时更新。", contact_stale),
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 
+from bioduty_xl.config import Rules
 from bioduty_xl.domain.returns import Finding
 from bioduty_xl.rules import entry_rules, quarter_rules, return_rules, text_rules
 from bioduty_xl.rules.rule import Case, Hit, Quarter, QuarterRule, Rule
@@ -19,29 +22,38 @@ def quarter_wide_rules() -> tuple[QuarterRule, ...]:
     return quarter_rules.RULES
 
 
-def judge(case: Case, off: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
-    """The findings of a return, its repairs first.
+def every_rule() -> tuple[Rule | QuarterRule, ...]:
+    """Every rule of both kinds."""
+    return (*all_rules(), *quarter_wide_rules())
 
-    Args:
-        off: codes that are not wanted.
-    """
+
+def judge(case: Case) -> tuple[Finding, ...]:
+    """The findings of a return, its repairs first, as the settings want them."""
     found = list(case.returned.repairs)
     for rule in all_rules():
         found += (_finding(rule, hit) for hit in rule.check(case))
-    return tuple(finding for finding in found if finding.code not in off)
+    return as_wanted(found, case.tuning)
 
 
-def compare(quarter: Quarter, off: frozenset[str] = frozenset()) -> dict[str, tuple[Finding, ...]]:
-    """The findings that come of comparing a period's returns, by unit code.
-
-    Args:
-        off: codes that are not wanted.
+def compare(quarter: Quarter) -> dict[str, tuple[Finding, ...]]:
+    """The findings that come of comparing a period's returns, by unit code, as the settings want
+    them.
     """
     found: dict[str, list[Finding]] = defaultdict(list)
     for rule in quarter_wide_rules():
-        for unit, hit in rule.check(quarter) if rule.code not in off else ():
+        for unit, hit in rule.check(quarter):
             found[unit].append(_finding(rule, hit))
-    return {unit: tuple(findings) for unit, findings in found.items()}
+    wanted = {unit: as_wanted(findings, quarter.tuning) for unit, findings in found.items()}
+    return {unit: findings for unit, findings in wanted.items() if findings}
+
+
+def as_wanted(findings: Iterable[Finding], settings: Rules) -> tuple[Finding, ...]:
+    """Findings without those that are switched off, each with the weight that is set for it."""
+    return tuple(
+        replace(finding, severity=settings.severity.get(finding.code, finding.severity))
+        for finding in findings
+        if finding.code not in settings.off
+    )
 
 
 def _finding(rule: Rule | QuarterRule, hit: Hit) -> Finding:

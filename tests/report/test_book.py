@@ -209,3 +209,37 @@ def test_the_quarter_is_shown_beside_the_one_before(q2, form):
     assert (detail["上期状态"], detail["进展状态"]) == ("推进中", "已完成")
     first = load_workbook(q2.consolidate("2024Q2", as_of="2024-06-26"))["总览"]
     assert "新完成的事项" not in [cell.value for row in first.iter_rows() for cell in row]
+
+
+def test_counts_in_the_register_lead_to_the_units_rows(some):
+    book = load_workbook(some.consolidate("2024Q2", as_of="2024-06-26"))
+    sheet = book["报送台账"]
+    headings = [cell.value for cell in sheet[1]]
+    linked = 0
+    for row in sheet.iter_rows(min_row=2):
+        code = row[headings.index("单位代码")].value
+        for heading, title in (("缺项", "缺项清单"), ("错误", "校验意见"), ("提示", "校验意见")):
+            cell = row[headings.index(heading)]
+            assert isinstance(cell.value, int)
+            if cell.hyperlink:
+                linked += 1
+                target, _, place = cell.hyperlink.location.partition("!")
+                assert target.strip("'") == title
+                column = [c.value for c in book[title][1]].index("单位代码") + 1
+                assert book[title].cell(book[title][place].row, column).value == code
+            else:
+                assert cell.value == 0
+    assert linked > 5
+
+
+def test_a_contact_that_is_no_longer_the_filler_is_marked_in_the_list(ws):
+    from books import fill_contacts
+
+    form, contacts = ws.generate("2024Q1", "市林业局", as_of="2024-04-19")
+    fill_contacts(contacts, ws.inbox / "a.xlsx", [{"name": "钱某", "phone": "0812-0000002"}])
+    fill(form, ws.inbox / "b.xlsx", signed={"filler": "孙某"})
+    ws.collect(as_of="2024-04-20")
+    rows = records(ws.consolidate("2024Q1", as_of="2024-04-26"), "联系人名单")
+    row = next(row for row in rows if row["单位代码"] == "U02")
+    assert "孙某" in row["核对"]
+    assert not any(row["核对"] for row in rows if row["单位代码"] != "U02")

@@ -1,5 +1,9 @@
 """Each rule with a case that fires and one that must not."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from bioduty_xl.config import Rules
@@ -212,7 +216,13 @@ def test_every_finding_can_be_switched_off():
     returned = Return(FormKind.RETURN, "U01", Period(2024, 2), {}, {}, ())
     case = Case(returned, PLAN, {})
     assert {finding.code for finding in judge(case)} == {"HEADER_BLANK"}
-    assert judge(case, frozenset({"HEADER_BLANK"})) == ()
+    assert judge(replace(case, tuning=Rules(off={"HEADER_BLANK"}))) == ()
+
+
+def test_the_weight_of_a_finding_is_a_setting():
+    returned = Return(FormKind.RETURN, "U01", Period(2024, 2), {}, {}, ())
+    heavy = Rules(severity={"HEADER_BLANK": "ERROR", "NO_FIGURE": "ERROR"})
+    assert all(finding.is_error for finding in judge(Case(returned, PLAN, {}, tuning=heavy)))
 
 
 UNITS = tuple(Unit(f"U0{n}", f"第{n}局", UnitKind.DEPARTMENT) for n in (1, 2, 3))
@@ -226,7 +236,8 @@ def compared(*answers, fillers=(), contacts=None, off=frozenset()):
         Filed(unit.code, {"T01": Entry("T01", texts)}, {"filler": filler})
         for unit, texts, filler in zip(UNITS, answers, [*fillers, "", "", ""], strict=False)
     ]
-    found = compare(Quarter(WIDE, returns, ROLES, contacts or {}), off)
+    quarter = Quarter(WIDE, returns, ROLES, contacts or {}, tuning=Rules(off=off))
+    found = compare(quarter)
     return {unit: [finding.code for finding in findings] for unit, findings in found.items()}
 
 
@@ -312,3 +323,23 @@ def test_a_filler_named_with_more_than_the_name_is_no_stale_contact(filler):
 def test_contradictions_are_said_once_for_an_item_however_many_units_are_opposed():
     found = compared(said("甲1", "已完成"), said("乙1", "未启动"), said("丙1", "未启动"))
     assert found == {unit: ["ROLES_CONTRADICT"] for unit in ("U01", "U02", "U03")}
+
+
+def test_every_code_of_a_finding_is_known_so_that_it_can_be_switched_off():
+    import bioduty_xl
+    from bioduty_xl.desk import CODES
+
+    root = Path(bioduty_xl.__file__).parent
+    said = {
+        code
+        for name in ("intake/reader.py", "desk.py", "reception.py")
+        for code in re.findall(
+            r'^\s+"([A-Z]+(?:_[A-Z]+)*)",$|_repair\(\s*"([A-Z_]+)"',
+            (root / name).read_text("utf-8"),
+            re.M,
+        )
+        for code in code
+        if code
+    }
+    assert len(said) > 10
+    assert said <= CODES
