@@ -179,7 +179,7 @@ def _write_table(
         worksheet.set_column(index, index, column.width)
     group = None
     for number, row in enumerate(table.itertuples(index=False, name=None), start=1):
-        first = sheet is MISSING_ITEMS and row[0] != group
+        first = sheet.key == MISSING_ITEMS.key and row[0] != group
         group = row[0]
         for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
             _write_cell(worksheet, number, index, value, formats.of(column, value, first=first))

@@ -243,3 +243,12 @@ def test_a_contact_that_is_no_longer_the_filler_is_marked_in_the_list(ws):
     row = next(row for row in rows if row["单位代码"] == "U02")
     assert "孙某" in row["核对"]
     assert not any(row["核对"] for row in rows if row["单位代码"] != "U02")
+
+
+def test_a_line_sets_each_units_missing_items_apart(some):
+    sheet = load_workbook(some.consolidate("2024Q2", as_of="2024-06-26"))["缺项清单"]
+    codes = [row[0].value for row in sheet.iter_rows(min_row=2)]
+    first = [code != before for before, code in zip(["", *codes], codes, strict=False)]
+    thick = [row[0].border.top.style == "medium" for row in sheet.iter_rows(min_row=2)]
+    assert thick == first
+    assert sum(first) > 5
