@@ -205,6 +205,8 @@ def test_the_schedule_runs_at_once_and_ends_quietly_when_interrupted(q2):
         [sys.executable, "-P", "-m", "bioduty_xl", "schedule", "--workspace", str(q2.root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A run in the background of a shell without job control inherits an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         assert running.stdout.readline()
         os.kill(running.pid, signal.SIGINT)
