@@ -7,6 +7,17 @@ import tempfile
 import time
 from pathlib import Path
 
+SCRATCH = ".~bioduty-"
+"""How the names of files begin that are not whole yet."""
+
+
+def clear_scratch(folder: Path) -> None:
+    """Remove what stopped runs have left of files that they were writing, in a folder and those
+    below it. Nobody else may be writing there.
+    """
+    for path in folder.rglob(f"{SCRATCH}*"):
+        path.unlink(missing_ok=True)
+
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Replace a file in one step, durably; one that holds the same bytes already is left alone.
@@ -17,7 +28,7 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".~", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=SCRATCH, suffix=path.suffix)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -27,7 +27,12 @@ _FIXED = rb"\g<1>2024-01-01T00:00:00Z\g<2>"
 def save(
     workbook: Workbook, path: Path, cached: Mapping[str, Mapping[str, str]] | None = None
 ) -> None:
-    """Save a workbook under its name, whole or not at all.
+    """Save a workbook under its name, whole or not at all; arguments as for `packed`."""
+    write_whole(path, packed(workbook, cached))
+
+
+def packed(workbook: Workbook, cached: Mapping[str, Mapping[str, str]] | None = None) -> bytes:
+    """A workbook as a file's content.
 
     Args:
         cached: sheet name → cell address → text that the formula in that cell shows, for viewers
@@ -39,7 +44,7 @@ def save(
         f"xl/worksheets/sheet{workbook.sheetnames.index(name) + 1}.xml": cells
         for name, cells in (cached or {}).items()
     }
-    write_whole(path, _normalise(buffer, values))
+    return _normalise(buffer, values)
 
 
 def _normalise(buffer: io.BytesIO, values: Mapping[str, Mapping[str, str]]) -> bytes:
