@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, time
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    model_validator,
 )
 from rapidfuzz import process
 
@@ -65,6 +67,7 @@ class Paths(_Section):
     inbox: Path = Path("inbox")
     outbox: Path = Path("outbox")
     state_dir: Path = Path(".bioduty")
+    register_book: Path = Path("register.xlsx")
 
 
 class Special(_Section):
@@ -98,12 +101,14 @@ class Deadlines(_Section):
     Attributes:
         due_day: day of the quarter's last month (the letter: 25).
         open_day: day of that month on which forms go out.
+        close_days: calendar days after the due date on which returns still count for the quarter.
         roll: what to do with a due date on a rest day.
         first_period: the first quarter collected; contact forms go out with it.
     """
 
     due_day: int = Field(default=25, ge=1, le=28)
     open_day: int = Field(default=1, ge=1, le=28)
+    close_days: int = Field(default=14, ge=1, le=60)
     roll: Roll = Roll.NONE
     first_period: PeriodSetting = Period(2024, 1)
     special: tuple[Special, ...] = (
@@ -154,6 +159,59 @@ class Intake(_Section):
     max_unpacked_mb: int = Field(default=400, ge=1)
 
 
+class Reminders(_Section):
+    """When units are reminded, and how urgently.
+
+    Attributes:
+        before, after: working days before and after a unit's due date on which it is reminded.
+        urgent_from, very_urgent_from: days overdue from which a letter says 加急, 特急.
+    """
+
+    before: tuple[Annotated[int, Field(ge=1, le=60)], ...] = (5, 1)
+    after: tuple[Annotated[int, Field(ge=1, le=60)], ...] = (1, 4, 8)
+    urgent_from: int = Field(default=5, ge=1)
+    very_urgent_from: int = Field(default=10, ge=1)
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """All of them as signed working days from the due date."""
+        return (*(-days for days in self.before), *self.after)
+
+
+class Security(StrEnum):
+    """How a mail connection is kept from being read by others."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+
+
+class Mail(_Section):
+    """Where mail goes out. Without a host none is sent.
+
+    Attributes:
+        host, port: of the SMTP server.
+        security: TLS from the start (port 465), or after a greeting (port 587).
+        user: to log in as; empty: no login. Its password is in `state_dir`, not here.
+        sender: address that mail comes from.
+        ca_file: certificate of the office's own authority; empty: those that the system trusts.
+        seconds: how long the server may take to answer.
+    """
+
+    host: str = ""
+    port: int = Field(default=465, ge=1, le=65535)
+    security: Security = Security.TLS
+    user: str = ""
+    sender: str = ""
+    ca_file: str = ""
+    seconds: float = Field(default=30.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _has_sender(self) -> Self:
+        if self.host and "@" not in self.sender:
+            raise ValueError("写了 host（邮件服务器），还须在 sender 写明发件邮箱")
+        return self
+
+
 class Times(_Section):
     """When `bioduty schedule` runs, as times of day in Asia/Shanghai."""
 
@@ -168,6 +226,8 @@ class Settings(_Section):
     deadlines: Deadlines = Deadlines()
     rules: Rules = Rules()
     intake: Intake = Intake()
+    reminders: Reminders = Reminders()
+    mail: Mail = Mail()
     schedule: Times = Times()
 
     @cached_property
@@ -175,8 +235,9 @@ class Settings(_Section):
         """The placeholders in force."""
         return Wording((*Wording().placeholders, *self.rules.placeholders))
 
-    def rulebook(self, plan: Plan) -> Rulebook:
-        """The rules of a standing, with the units of extensions and exemptions looked up.
+    def rulebook(self, plan_of: Callable[[Period], Plan]) -> Rulebook:
+        """The rules of a standing, with the units of extensions and exemptions looked up in the
+        plan of their period.
 
         Raises:
             ConfigError: a unit is not in the plan.
@@ -186,12 +247,15 @@ class Settings(_Section):
             due_day=deadlines.due_day,
             first=deadlines.first_period,
             roll=deadlines.roll,
+            open_day=deadlines.open_day,
+            close_days=deadlines.close_days,
             special={s.period: SpecialPeriod(s.due, s.covers_from) for s in deadlines.special},
             extensions={
-                (_code(plan, e.unit, "extensions"), e.period): e.due for e in deadlines.extensions
+                (_code(plan_of(e.period), e.unit, "extensions"), e.period): e.due
+                for e in deadlines.extensions
             },
             exemptions={
-                (_code(plan, e.unit, "exemptions"), e.period): e.reason
+                (_code(plan_of(e.period), e.unit, "exemptions"), e.period): e.reason
                 for e in deadlines.exemptions
             },
         )
