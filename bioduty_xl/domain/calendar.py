@@ -55,6 +55,9 @@ class Calendar:
         special: periods with dates of their own.
         extensions: (unit code, period) → later due date.
         exemptions: (unit code, period) → reason why no return is owed.
+        open_day: day of the month in which a period falls due on which its forms go out.
+        close_days: calendar days after the due date on which returns still count for the period.
+        days: days that differ from what is announced or guessed: whether offices work on them.
     """
 
     due_day: int = 25
@@ -63,6 +66,9 @@ class Calendar:
     special: Mapping[Period, SpecialPeriod] = field(default_factory=dict)
     extensions: Mapping[tuple[str, Period], date] = field(default_factory=dict)
     exemptions: Mapping[tuple[str, Period], str] = field(default_factory=dict)
+    open_day: int = 1
+    close_days: int = CURRENT_FOR_DAYS
+    days: Mapping[date, bool] = field(default_factory=dict)
 
     def due(self, period: Period, unit: str | None = None) -> date:
         """The last day for a period's returns, for one unit where a code is given."""
@@ -83,6 +89,43 @@ class Calendar:
             return period.start, self.due(period)
         return self.due(period.shift(-1)) + timedelta(days=1), self.due(period)
 
+    def opening(self, period: Period) -> date:
+        """The day on which a period's forms go out; never after they are due."""
+        usual = date(period.year, period.last_month, self.due_day)
+        month = self.special[period].due if period in self.special else usual
+        return min(month.replace(day=self.open_day), self.due(period))
+
+    def closing(self, period: Period) -> date:
+        """The last day on which returns count for a period: some days after it was due, and not
+        before the last extension is over.
+        """
+        extended = (day for (_, when), day in self.extensions.items() if when == period)
+        return max((self.due(period) + timedelta(days=self.close_days), *extended))
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether offices work on a day, make-up Saturdays and Sundays included."""
+        return self.days[day] if day in self.days else _is_announced_working_day(day)
+
+    def is_estimated(self, year: int) -> bool:
+        """Whether the rest days of a year are neither announced nor registered, so that weekends
+        stand in for them (估算).
+        """
+        return not is_announced(year) and not any(day.year == year for day in self.days)
+
+    def working_days_after(self, due: date, moment: datetime) -> int:
+        """Working days after a due date, up to and with the moment's own day."""
+        days = (due + timedelta(days=n) for n in range(1, days_after(due, moment) + 1))
+        return sum(self.is_working_day(day) for day in days)
+
+    def working_day(self, day: date, distance: int) -> date:
+        """The day that lies so many working days after another, or before it if negative."""
+        step = timedelta(days=1 if distance > 0 else -1)
+        for _ in range(abs(distance)):
+            day += step
+            while not self.is_working_day(day):
+                day += step
+        return day
+
     def current(self, as_of: datetime) -> Period:
         """The period people mean at a moment: the one whose due date is nearest ahead, or for
         14 days after a due date, that one; never one before the first.
@@ -96,7 +139,7 @@ class Calendar:
 
     def _rolled(self, day: date) -> date:
         step = {Roll.NONE: 0, Roll.NEXT: 1, Roll.PREVIOUS: -1}[self.roll]
-        while step and not is_working_day(day):
+        while step and not self.is_working_day(day):
             day += timedelta(days=step)
         return day
 
@@ -127,12 +170,6 @@ def days_after(due: date, moment: datetime) -> int:
     return max(0, (moment.astimezone(CHINA).date() - due).days)
 
 
-def working_days_after(due: date, moment: datetime) -> int:
-    """Working days after a due date, up to and with the moment's own day."""
-    days = (due + timedelta(days=n) for n in range(1, days_after(due, moment) + 1))
-    return sum(is_working_day(day) for day in days)
-
-
 def is_announced(year: int) -> bool:
     """Whether the State Council's rest days of a year are known; if not, weekends stand in."""
     try:
@@ -143,8 +180,8 @@ def is_announced(year: int) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def is_working_day(day: date) -> bool:
-    """Whether offices work on a day, make-up Saturdays and Sundays included."""
+def _is_announced_working_day(day: date) -> bool:
+    """What the State Council's office has announced of a day; else whether it is no weekend."""
     try:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:

@@ -222,6 +222,11 @@ def progress_of(entry: Entry) -> Progress | None:
     return next((progress for progress in Progress if fold(progress.value) == chosen), None)
 
 
+def shortened(text: str, most: int) -> str:
+    """A text as it is quoted: so many characters at most, the cut shown."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
 def _without_punctuation(text: str) -> str:
     return "".join(
         char for char in fold(text) if unicodedata.category(char)[0] in "LN" or char == "\0"

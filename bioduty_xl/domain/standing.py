@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from bioduty_xl.domain.calendar import CHINA, Calendar, days_after, working_days_after
+from bioduty_xl.domain.calendar import CHINA, Calendar, days_after
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Obligation, Plan, Unit
 from bioduty_xl.domain.returns import MISSING, Entry, ItemState, Wording, state_of
@@ -85,6 +85,7 @@ class UnitStanding:
     Attributes:
         due: its own due date.
         until: when the return came, or else the as-of moment; days overdue count up to it.
+        calendar: says which of them are working days.
     """
 
     unit: Unit
@@ -93,6 +94,7 @@ class UnitStanding:
     until: datetime
     receipt: Receipt | None
     cells: tuple[Cell, ...]
+    calendar: Calendar = Calendar()
 
     @property
     def days_overdue(self) -> int:
@@ -102,7 +104,9 @@ class UnitStanding:
     @property
     def working_days_overdue(self) -> int:
         """The working days among them; found when asked for, since each day is looked up."""
-        return 0 if self.state is UnitState.EXEMPT else working_days_after(self.due, self.until)
+        if self.state is UnitState.EXEMPT:
+            return 0
+        return self.calendar.working_days_after(self.due, self.until)
 
     @property
     def required(self) -> tuple[Cell, ...]:
@@ -268,6 +272,7 @@ def _assess_unit(
         receipt.first_received if receipt else as_of,
         receipt,
         tuple(_cell(duty, receipt, exempt, rulebook.wording) for duty in obligations),
+        rulebook.calendar,
     )
 
 

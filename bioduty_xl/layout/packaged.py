@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PLAN = "responsibility_plan.xlsx"
+REGISTER = "register.xlsx"
 
 
 def packaged(name: str) -> Path:

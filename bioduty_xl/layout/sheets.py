@@ -7,6 +7,7 @@ format. Sheet names and headings of the forms and the consolidated book are publ
 
 from __future__ import annotations
 
+from bioduty_xl.domain.register import ChangeKind
 from bioduty_xl.domain.returns import Progress
 from bioduty_xl.layout.columns import Column, Field, Filler, Kind, Sheet
 
@@ -179,6 +180,101 @@ PLAN_ASSIGNMENTS = Sheet(
     ),
 )
 
+REGISTER_EXTENSIONS = Sheet(
+    "extensions",
+    "延期",
+    (
+        Column("unit", "单位", width=30),
+        Column("period", "报送期", width=12),
+        Column("due", "延期至", Kind.DATE, 14),
+        Column("approved_by", "批准人", width=14),
+        Column("reason", "事由", Kind.TEXT, 50),
+    ),
+    heading="批准延期的单位，一行一个。报送期写成 2024Q2 的样子；延期至为最后一天，含当日。",
+)
+REGISTER_EXEMPTIONS = Sheet(
+    "exemptions",
+    "免报",
+    (
+        Column("unit", "单位", width=30),
+        Column("period", "报送期", width=12),
+        Column("approved_by", "批准人", width=14),
+        Column("reason", "事由", Kind.TEXT, 50),
+    ),
+    heading="批准免报的单位和报送期，事由必填；免报的不计逾期和缺项。",
+)
+REGISTER_RECEIPTS = Sheet(
+    "receipts_by_other_ways",
+    "收件更正",
+    (
+        Column("unit", "单位", width=30),
+        Column("period", "报送期", width=12),
+        Column("received", "实际收到日期", Kind.DATE, 16),
+        Column("way", "收到方式", width=14),
+        Column("remark", "备注", Kind.TEXT, 50),
+    ),
+    heading="返回表以其他方式先行收到（传真、邮件等）、后来才放入收件夹的，写明实际收到的日期，"
+    "按时或迟报以此为准。",
+)
+REGISTER_OWNERSHIPS = Sheet(
+    "ownerships",
+    "归属认定",
+    (
+        Column("file", "文件", width=44),
+        Column("unit", "单位", width=30),
+        Column("period", "报送期", width=12),
+        Column("reason", "理由", Kind.TEXT, 50),
+    ),
+    heading="待处理的文件经核实确属某单位的，照抄收件台账“文件”列的名称"
+    "（或 SHA-256 的前 8 位以上），写明单位、报送期和理由；下次运行时按此收取。",
+)
+REGISTER_DAYS = Sheet(
+    "days",
+    "节假日",
+    (
+        Column("first", "起始日期", Kind.DATE, 14),
+        Column("last", "结束日期", Kind.DATE, 14),
+        Column("kind", "类别", Kind.CHOICE, 10, choices=("放假", "上班")),
+        Column("note", "说明", Kind.TEXT, 50),
+    ),
+    heading="与程序所知的放假调休安排不同的日子，或新公布的安排。只有一天的，结束日期可以不写。",
+)
+REGISTER_CHANGES = Sheet(
+    "unit_changes",
+    "机构变动",
+    (
+        Column("since", "自哪一期起", width=12),
+        Column("unit", "原单位", width=30),
+        Column(
+            "kind",
+            "变动方式",
+            Kind.CHOICE,
+            12,
+            choices=tuple(kind.value for kind in ChangeKind),
+        ),
+        Column("successor", "新单位", width=30),
+        Column("basis", "依据", Kind.TEXT, 50),
+    ),
+    heading="单位更名、由新单位接替，或并入另一个单位；此前各期仍按原单位计。"
+    "并入的，新单位须是责任分工方案中的单位。",
+)
+REGISTER_ADDRESSES = Sheet(
+    "addresses",
+    "邮箱",
+    (
+        Column("unit", "单位", width=30),
+        Column("address", "邮箱", width=40),
+        Column("remark", "备注", Kind.TEXT, 50),
+    ),
+    heading="各单位接收报送表、退回修改和催报函的邮箱；设置了发信服务器才会发信。一个单位可以有几行。",
+)
+REGISTER_UNITS = Sheet(
+    "register_units",
+    "单位名录",
+    (Column("name", "单位名称", width=30),),
+    heading="供各表选用，不必填写。",
+)
+
 OVERVIEW = Sheet(
     "overview",
     "总览",
@@ -295,6 +391,7 @@ PROBLEMS = Sheet(
         Column("unit", "报送单位", width=22),
         Column("duty", "本单位职责", width=12),
         Column("problems", RETURN_FORM["problems"].heading, Kind.TEXT, 50),
+        Column("theme", "主题", width=12),
         Column("next_steps", RETURN_FORM["next_steps"].heading, Kind.TEXT, 50),
         Column("last_problems", "上期已反映", width=9),
         Column("file", "来源文件", Kind.TEXT, 26),
@@ -361,11 +458,66 @@ DEFINITIONS = Sheet(
     (Column("name", "事项", width=20), Column("text", "说明", Kind.TEXT, 100)),
 )
 
+LATE_RETURNS = Sheet(
+    "late_returns",
+    "补报",
+    (
+        Column("period", "报送期", width=10),
+        Column("code", "单位代码", width=9),
+        Column("unit", "报送单位", width=20),
+        Column("kind", "类别", width=10),
+        Column("received", "收到时间", Kind.TIME, 17),
+        Column("days", "逾期天数", Kind.NUMBER, 9),
+        Column("item", "任务编号", width=9),
+        Column("title", "重点任务", Kind.TEXT, 24),
+        Column("state", "状态", width=9),
+        *(
+            Column(key, RETURN_FORM[key].heading, RETURN_FORM[key].kind, width)
+            for key, width in (
+                *(("status", 11), ("progress", 46), ("features", 24)),
+                *(("problems", 24), ("next_steps", 30)),
+            )
+        ),
+        Column("file", "来源文件", Kind.TEXT, 26),
+        Column("cell", "来源单元格", width=11),
+    ),
+)
+"""Returns that came after their quarter was closed; the sheet is there when there are any."""
+
+REMINDERS = Sheet(
+    "reminders",
+    "催报清单",
+    (
+        Column("code", "单位代码", width=9),
+        Column("unit", "报送单位", width=24),
+        Column("matter", "催报事由", width=12),
+        Column("due", "截止日期", Kind.DATE, 11),
+        Column("days", "逾期天数", Kind.NUMBER, 9),
+        Column("working_days", "逾期工作日", Kind.NUMBER, 11),
+        Column("urgency", "紧急程度", width=9),
+        Column("contact", "联系人", width=12),
+        Column("phone", "联系电话", Kind.PHONE, 18),
+        Column("office", "主办单位（科室）", width=16),
+        Column("leader", "分管领导", width=12),
+        Column("leader_phone", "分管领导电话", Kind.PHONE, 18),
+        Column("count", "缺项数", Kind.NUMBER, 8),
+        Column("missing", "缺报内容", Kind.TEXT, 50),
+        Column("reminded", "已催报", Kind.TEXT, 26),
+    ),
+)
+"""Whom to call."""
+
 REPORT = (
     *(OVERVIEW, RECEIPTS, OVERDUE, MISSING_ITEMS, MATRIX, DETAIL),
     *(PROBLEMS, CONTACTS, FINDINGS, FILES, DEFINITIONS),
 )
 """The consolidated workbook, in sheet order."""
+
+REGISTER_BOOK = (
+    *(REGISTER_EXTENSIONS, REGISTER_EXEMPTIONS, REGISTER_RECEIPTS, REGISTER_OWNERSHIPS),
+    *(REGISTER_DAYS, REGISTER_CHANGES, REGISTER_ADDRESSES),
+)
+"""The register, in sheet order; REGISTER_UNITS comes after them."""
 
 PLAN_BOOK = (PLAN_UNITS, PLAN_ITEMS, PLAN_MEASURES, PLAN_ASSIGNMENTS)
 """The plan workbook, in sheet order."""

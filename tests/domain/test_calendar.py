@@ -9,9 +9,7 @@ from bioduty_xl.domain.calendar import (
     SpecialPeriod,
     days_after,
     is_announced,
-    is_working_day,
     moment,
-    working_days_after,
 )
 from bioduty_xl.domain.period import Period
 
@@ -85,14 +83,44 @@ def test_overdue_days_are_counted_by_the_day_in_china():
 
 def test_working_days_skip_rest_days_and_count_make_up_days():
     # 2024-09-14 was a make-up Saturday, 15 to 17 September the Mid-Autumn holiday.
-    assert working_days_after(date(2024, 9, 13), moment("2024-09-18")) == 2
-    assert is_working_day(date(2024, 9, 14))
+    assert FIRST.working_days_after(date(2024, 9, 13), moment("2024-09-18")) == 2
+    assert FIRST.is_working_day(date(2024, 9, 14))
 
 
 def test_years_not_announced_fall_back_to_weekends():
     assert not is_announced(2100)
-    assert is_working_day(date(2100, 1, 4))
-    assert not is_working_day(date(2100, 1, 3))
+    assert FIRST.is_estimated(2100)
+    assert FIRST.is_working_day(date(2100, 1, 4))
+    assert not FIRST.is_working_day(date(2100, 1, 3))
+
+
+def test_registered_days_go_before_what_is_announced_or_guessed():
+    calendar = Calendar(days={date(2100, 1, 4): False, date(2024, 6, 22): True})
+    assert not calendar.is_estimated(2100)
+    assert not calendar.is_working_day(date(2100, 1, 4))
+    assert calendar.is_working_day(date(2024, 6, 22))  # a Saturday
+    assert not FIRST.is_working_day(date(2024, 6, 22))
+
+
+def test_distances_in_working_days_go_round_holidays():
+    due = date(2024, 9, 25)
+    found = [FIRST.working_day(due, distance) for distance in (-5, -1, 1, 4, 5)]
+    assert found == [
+        *(date(2024, 9, 18), date(2024, 9, 24), date(2024, 9, 26)),
+        *(date(2024, 9, 30), date(2024, 10, 8)),  # 29 September was a make-up Sunday
+    ]
+
+
+def test_forms_go_out_on_the_opening_day_of_the_month_in_which_they_are_due():
+    assert FIRST.opening(Q2) == date(2024, 6, 1)
+    assert FIRST.opening(Q1) == date(2024, 4, 1)
+    assert Calendar(open_day=28, due_day=25).opening(Q2) == date(2024, 6, 25)
+
+
+def test_a_quarter_closes_after_some_days_and_not_before_its_last_extension():
+    assert FIRST.closing(Q2) == date(2024, 7, 9)
+    extended = Calendar(extensions={("U01", Q2): date(2024, 7, 20), ("U01", Q1): date(2024, 9, 1)})
+    assert extended.closing(Q2) == date(2024, 7, 20)
 
 
 def test_a_date_alone_is_the_end_of_that_day_in_china():

@@ -1,0 +1,102 @@
+"""When a unit is reminded, and how urgently. Pure; nothing here asks the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from bioduty_xl.domain.calendar import Calendar
+from bioduty_xl.domain.standing import Standing, UnitStanding, UnitState
+
+
+class Urgency(StrEnum):
+    """紧急程度 of a letter, as GB/T 9704-2012 (7.2.3) knows it; the value is the word printed."""
+
+    ORDINARY = ""
+    URGENT = "加急"
+    VERY_URGENT = "特急"
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """From how many days overdue a reminder is urgent, and very urgent."""
+
+    urgent_from: int = 5
+    very_urgent_from: int = 10
+
+    def of(self, days_overdue: int) -> Urgency:
+        """How urgent a reminder is."""
+        if days_overdue >= self.very_urgent_from:
+            return Urgency.VERY_URGENT
+        return Urgency.URGENT if days_overdue >= self.urgent_from else Urgency.ORDINARY
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A day on which units are reminded.
+
+    Attributes:
+        distance: working days from the due date; negative before it.
+        day: the first day on which it is due.
+    """
+
+    distance: int
+    day: date
+
+
+def stages(calendar: Calendar, due: date, distances: Iterable[int]) -> tuple[Stage, ...]:
+    """The stages of a due date, in order of time."""
+    found = (Stage(n, calendar.working_day(due, n)) for n in sorted(set(distances)) if n)
+    return tuple(found)
+
+
+def stage_at(calendar: Calendar, due: date, distances: Iterable[int], today: date) -> Stage | None:
+    """The latest stage whose day has come; None before the first. Who was not there for several
+    stages catches up with the last of them alone.
+    """
+    come = [stage for stage in stages(calendar, due, distances) if stage.day <= today]
+    return come[-1] if come else None
+
+
+@dataclass(frozen=True)
+class Chased:
+    """A unit that owes something.
+
+    Attributes:
+        line: where it stands.
+        urgency: by its days overdue; a return that is here but wanting is never urgent.
+        stage: of the reminders, where one has come.
+    """
+
+    line: UnitStanding
+    urgency: Urgency
+    stage: Stage | None
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether a return is here, with items missing."""
+        return self.line.receipt is not None
+
+
+def chased(
+    standing: Standing, distances: Iterable[int], degrees: Degrees, calendar: Calendar, today: date
+) -> tuple[Chased, ...]:
+    """The units that owe a return, or items in one that is here; longest overdue first."""
+    wanted = tuple(distances)
+    found = [
+        Chased(
+            line,
+            Urgency.ORDINARY if line.receipt else degrees.of(line.days_overdue),
+            stage_at(calendar, line.due, wanted, today),
+        )
+        for line in standing.expected
+        if line.receipt is None or line.missing
+    ]
+    owing = (one for one in found if not one.has_returned or today > one.line.due)
+    return tuple(sorted(owing, key=lambda one: (one.has_returned, -_days(one), one.line.unit.code)))
+
+
+def _days(one: Chased) -> int:
+    return one.line.days_overdue if one.line.state is UnitState.OVERDUE else 0

@@ -1,0 +1,122 @@
+"""The terms of a collection: settings, plan and register, worked out for each period.
+
+The plan of a period is the plan workbook with the changes of units that hold by then, so that past
+quarters stay as they were. Who needs units, due dates or duties asks here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from rapidfuzz import process
+
+from bioduty_xl.config import Settings
+from bioduty_xl.domain.calendar import Calendar
+from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Obligation, Plan, Unit
+from bioduty_xl.domain.register import Register, UnitChange, changed, predecessors
+from bioduty_xl.domain.standing import Rulebook
+from bioduty_xl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is agreed on.
+
+    Attributes:
+        settings: bioduty.toml.
+        base: the plan as its workbook says it, before any change of units.
+        register: what the coordinator decided on the way.
+    """
+
+    settings: Settings
+    base: Plan
+    register: Register = Register()
+
+    def plan(self, period: Period) -> Plan:
+        """The plan that holds for a period."""
+        return self._plans[sum(change.since <= period for change in self._changes)]
+
+    @property
+    def latest(self) -> Plan:
+        """The plan with every change of units."""
+        return self._plans[-1]
+
+    def obligations(self, period: Period) -> tuple[Obligation, ...]:
+        """What must or may be reported for a period."""
+        return self.plan(period).obligations(self.settings.rules.required)
+
+    def predecessors(self, period: Period) -> dict[str, list[str]]:
+        """Codes of the units that were merged into a unit with the start of a period, by its
+        code.
+        """
+        return predecessors(self.base, self._changes, period)
+
+    def find_unit(self, name: str, period: Period | None = None) -> Unit:
+        """A unit by name, alias or code, as it stands in a period (None: after all changes).
+
+        Raises:
+            ConfigError: the plan has no such unit; the likely ones are named.
+        """
+        plan = self.plan(period) if period else self.latest
+        unit = plan.find_unit(name)
+        if unit is None:
+            names = [spelling for unit in plan.units for spelling in unit.spellings]
+            likely = [text for text, _, _ in process.extract(name, names, limit=3, score_cutoff=50)]
+            hint = f"，是否指：{'、'.join(likely)}" if likely else ""
+            raise ConfigError(f"责任分工方案中没有“{name}”{hint}")
+        return unit
+
+    def true_receipt(self, unit: str, period: Period) -> datetime | None:
+        """When a unit's return truly came, where that is registered (收件更正)."""
+        found = (
+            one.received
+            for one in self.register.receipts
+            if (one.unit, one.period) == (unit, period)
+        )
+        return next(found, None)
+
+    @property
+    def calendar(self) -> Calendar:
+        """Due dates, extensions, exemptions and working days in force."""
+        return self.rulebook.calendar
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Due dates, exemptions and definitions in force; the register goes before the settings.
+
+        Raises:
+            ConfigError: the settings name a unit that is not in the plan.
+        """
+        usual, register = self.settings.rulebook(self.plan), self.register
+        calendar = usual.calendar
+        return replace(
+            usual,
+            calendar=replace(
+                calendar,
+                extensions={
+                    **calendar.extensions,
+                    **{(one.unit, one.period): one.due for one in register.extensions},
+                },
+                exemptions={
+                    **calendar.exemptions,
+                    **{(one.unit, one.period): one.reason for one in register.exemptions},
+                },
+                days={day: change.works for change in register.days for day in change.days},
+            ),
+        )
+
+    @cached_property
+    def _changes(self) -> Sequence[UnitChange]:
+        return sorted(self.register.changes, key=lambda change: change.since)
+
+    @cached_property
+    def _plans(self) -> list[Plan]:
+        """The plan after none, one, two … of the changes."""
+        plans = [self.base]
+        for change in self._changes:
+            plans.append(changed(plans[-1], [change]))
+        return plans
