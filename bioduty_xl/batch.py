@@ -1,24 +1,26 @@
 """One pass over everything that is due, and its repetition by the clock.
 
 A pass may run at any time and as often as one likes: each of its steps looks at the ledger and does
-only what is not done. A step that fails is reported and does not stop the others.
+only what is not done, so what was missed is caught up once. A step that fails is reported and does
+not stop the others.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import schedule
 
+from bioduty_xl import watch
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.verdict import Collected
 from bioduty_xl.errors import BiodutyError, Busy
+from bioduty_xl.ledger import FileRecord
+from bioduty_xl.watch import Pass
 from bioduty_xl.workspace import Progress, Workspace
 
 _log = logging.getLogger(__name__)
@@ -26,82 +28,141 @@ _log = logging.getLogger(__name__)
 CLOCK_SLIP = timedelta(seconds=60)
 """Wall and monotonic time may part by so much before the clock counts as set anew."""
 
+PATIENCE = timedelta(days=1)
+"""A clock may be behind the last pass by so much; it works on at that pass's moment."""
 
-@dataclass
-class Pass:
-    """What one pass did.
-
-    Attributes:
-        forms: forms written.
-        collected: the files found; None where the inbox could not be read.
-        books: consolidated workbooks written.
-        failures: a sentence for each step that failed.
-    """
-
-    forms: list[Path] = field(default_factory=list)
-    collected: Collected | None = None
-    books: list[Path] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether files were held or rejected."""
-        return self.collected is not None and self.collected.needs_attention
+BELIEVED = timedelta(days=200)
+"""A clock that is further ahead of the last pass than this is not believed: a machine that was
+off for two quarters is rarer than one whose clock was set wrong."""
 
 
-def run_pass(workspace: Workspace, as_of: datetime, progress: Progress) -> Pass:
-    """Do what is due at a moment: hand out forms, collect, consolidate.
+def run_pass(
+    workspace: Workspace, as_of: datetime, progress: Progress, *, by_clock: bool = False
+) -> Pass:
+    """Do what is due at a moment.
+
+    Args:
+        by_clock: the moment is the machine's own, which may be wrong; it is compared with the last
+            pass. A moment that a person has given is believed.
 
     Raises:
         Busy: another run holds the workspace.
     """
-    done = Pass()
-    current = workspace.rulebook.calendar.current(as_of)
+    done = Pass(as_of)
+    with workspace.locked():
+        if by_clock:
+            _check_clock(workspace, done)
+        if not done.refused:
+            _do_all(workspace, done, progress)
+        _trapped(done, "运行情况", lambda: _write_page(workspace, done))
+        watch.record(done, workspace.state_dir)
+    return done
 
-    def hand_out() -> None:
-        if is_open(workspace, current, as_of) and not workspace.has_forms(current):
-            done.forms = workspace.generate(current, as_of=as_of, progress=progress)
+
+def _do_all(workspace: Workspace, done: Pass, progress: Progress) -> None:
+    """Every step, in the order in which one needs the other."""
+    as_of = done.as_of
+
+    def read_register() -> None:
+        done.problems += workspace.record_register(as_of)
 
     def collect() -> None:
         done.collected = workspace.collect(as_of=as_of, progress=progress)
 
-    def consolidate() -> None:
-        for period in _touched(done.collected, current):
-            if workspace.is_under_way(period):
-                done.books.append(workspace.consolidate(period, as_of=as_of, progress=progress))
+    def settle() -> None:
+        settled, problems = workspace.settle_ownerships(as_of)
+        done.settled += settled
+        done.problems += problems
 
-    steps: Sequence[tuple[str, Callable[[], None]]] = (
-        ("下发报送表", hand_out),
-        ("收件", collect),
-        ("汇总", consolidate),
-    )
-    for name, step in steps:
-        try:
-            step()
-        except Busy:
-            raise
-        except (BiodutyError, OSError) as error:
-            said = error.strerror if isinstance(error, OSError) else error
-            _log.error("%s failed: %s", step.__name__, said)  # without names of files
-            done.failures.append(f"{name}：{error}")
-    return done
+    def close(period: Period) -> None:
+        done.books.append(workspace.close(period))
+        done.closed.append(period)
+
+    def hand_out(period: Period) -> None:
+        done.forms += workspace.generate(period, as_of=as_of, progress=progress)
+
+    def remind(period: Period) -> None:
+        done.reminders += workspace.remind(period, as_of=as_of)
+
+    def renew(period: Period) -> None:
+        done.books += workspace.renew(period, as_of=as_of, progress=progress)
+
+    def mail(period: Period) -> None:
+        mailed = workspace.mail(period, as_of=as_of)
+        done.mailed += mailed.sent
+        done.failures += mailed.failures
+
+    _trapped(done, "清理", workspace.clear_scratch)
+    _trapped(done, "登记表", read_register)
+    _trapped(done, "收件", collect)
+    _trapped(done, "归属认定", settle)
+    for name, periods, step in (
+        ("结账", workspace.periods_to_close, close),
+        ("下发报送表", workspace.periods_to_hand_out, hand_out),
+        ("催报", workspace.open_periods, remind),
+        ("汇总", workspace.open_periods, renew),
+        ("邮件", workspace.open_periods, mail),
+    ):
+        _each(done, name, functools.partial(periods, as_of), step)
 
 
-def is_open(workspace: Workspace, period: Period, as_of: datetime) -> bool:
-    """Whether a period's forms may go out: its opening day has come, or its due date is special
-    (the first return was asked for days before it was due).
+def _each(
+    done: Pass, name: str, periods: Callable[[], list[Period]], step: Callable[[Period], object]
+) -> None:
+    """A step for each period, oldest first; one that fails does not stop the next."""
+    found: list[Period] = []
+    _trapped(done, name, lambda: found.extend(periods()))
+    for period in found:
+        _trapped(done, f"{name} {period}", functools.partial(step, period))
+
+
+def _trapped(done: Pass, name: str, step: Callable[[], object]) -> None:
+    """Do one step; what goes wrong in it is said, and the others go on."""
+    try:
+        step()
+    except Busy:
+        raise
+    except (BiodutyError, OSError) as error:
+        said = error.strerror if isinstance(error, OSError) else type(error).__name__
+        _log.error("%s failed: %s", name, said)  # without names of files
+        done.failures.append(f"{name}：{error}")
+    except Exception as error:
+        _log.exception("%s failed", name)
+        done.failures.append(f"{name}：程序出错（{type(error).__name__}），详见日志，请联系管理员")
+
+
+def _write_page(workspace: Workspace, done: Pass) -> None:
+    """The coordinator's page; without files where the ledger is what failed."""
+    waiting: list[FileRecord] = []
+
+    def look() -> None:
+        for period in workspace.open_periods(done.as_of):
+            waiting.extend(workspace.waiting_files(period, as_of=done.as_of))
+
+    if not done.refused:
+        _trapped(done, "待处理的文件", look)
+    watch.write_page(done, waiting, workspace.outbox_root)
+
+
+def _check_clock(workspace: Workspace, done: Pass) -> None:
+    """Compare the machine's time with the last pass: time does not run backwards, and one that
+    cannot be right is refused.
     """
-    calendar = workspace.rulebook.calendar
-    opening = datetime(
-        period.year, period.last_month, workspace.settings.deadlines.open_day, tzinfo=CHINA
+    line = watch.last_pass(workspace.state_dir)
+    if line is None:
+        return
+    now, last = done.as_of, datetime.fromisoformat(line["as_of"])
+    if last - PATIENCE <= now <= last + BELIEVED:
+        done.as_of = max(now, last)
+        return
+    _log.error("the clock is not believed: %s", now.isoformat())
+    word = "早于" if now < last else "远晚于"
+    done.refused = True
+    done.failures.append(
+        f"时钟：本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，"
+        "可能不准，这次什么也没有做。请校准时钟；时间确实无误的，"
+        f"用 bioduty run --as-of {now:%Y-%m-%dT%H:%M} 运行一次即可"
     )
-    return as_of >= opening or period in calendar.special
-
-
-def _touched(collected: Collected | None, current: Period) -> list[Period]:
-    """The current period, and every other that a file of this pass belongs to."""
-    reports = collected.files if collected else ()
-    return sorted({current, *(report.period for report in reports if report.period)})
 
 
 def keep_schedule(
@@ -153,4 +214,7 @@ def _guarded(work: Callable[[], object]) -> None:
     try:
         work()
     except (BiodutyError, OSError) as error:
-        _log.error("pass failed: %s", error)
+        said = error.strerror if isinstance(error, OSError) else error
+        _log.error("pass failed: %s", said)  # without names of files
+    except Exception:
+        _log.exception("pass failed")

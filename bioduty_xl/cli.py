@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from bioduty_xl import printing
 from bioduty_xl.config import SETTINGS_FILE
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+from bioduty_xl.timers import KINDS, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from bioduty_xl.domain.plan import Plan
@@ -38,12 +40,14 @@ class Options:
     Attributes:
         workspace: the folder given; None: the nearest upwards.
         as_of: the moment to work at.
+        by_clock: whether that is the machine's own time.
         json: print JSON.
         quiet, verbose: how much to say on stderr.
     """
 
     workspace: Path | None
     as_of: datetime
+    by_clock: bool
     json: bool
     quiet: bool
     verbose: bool
@@ -111,7 +115,8 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
             _log_to_stderr(verbose)
             now = as_of or datetime.now(CHINA).replace(microsecond=0)
             with _reported():
-                function(Options(workspace, now, as_json, quiet, verbose), **arguments)
+                options = Options(workspace, now, as_of is None, as_json, quiet, verbose)
+                function(options, **arguments)
 
         decorated = parent.command(name)(wrapped)
         decorated.params += [
@@ -288,12 +293,19 @@ def consolidate(options: Options, period: str | None) -> None:
 @_command(cli)
 @click.argument("period", required=False)
 def status(options: Options, period: str | None) -> None:
-    """一个报送期目前的报送情况。"""
+    """一个报送期目前的报送情况，最近一次运行的结果。"""
+    from bioduty_xl.watch import last_line
+
     workspace = options.open()
     chosen = _period(workspace, options, period)
     standing = workspace.standing(chosen, as_of=options.as_of)
     waiting = () if options.json else workspace.waiting_files(chosen, as_of=options.as_of)
-    options.print(printing.status(standing) + printing.waiting(waiting), standing.as_json())
+    said = (
+        printing.status(standing)
+        + printing.waiting(waiting)
+        + printing.last_pass(last_line(workspace.state_dir))
+    )
+    options.print(said, standing.as_json())
 
 
 @_command(cli)
@@ -302,7 +314,7 @@ def inspect(options: Options, file: Path) -> None:
     """辨认并检查一个文件，不作任何改动。"""
     workspace = options.open()
     report = workspace.inspect(file)
-    options.print(printing.inspected(report, workspace.plan), report.as_json())
+    options.print(printing.inspected(report, workspace.terms), report.as_json())
     if report.verdict.needs_attention:
         raise SystemExit(ATTENTION)
 
@@ -319,7 +331,7 @@ def assign(options: Options, file: str, unit: str, period: str, reason: str) -> 
     """
     workspace = options.open()
     report = workspace.assign(file, unit, period, reason, as_of=options.as_of)
-    options.print(printing.inspected(report, workspace.plan), report.as_json())
+    options.print(printing.inspected(report, workspace.terms), report.as_json())
     if report.verdict.needs_attention:
         raise SystemExit(ATTENTION)
 
@@ -334,22 +346,41 @@ def run(options: Options) -> None:
 
 
 @_command(cli)
-def schedule(options: Options) -> None:
+@click.option(
+    "--print",
+    "kind",
+    type=click.Choice(KINDS),
+    help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
+def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
 
     workspace = options.open()
+    if kind is not None:
+        text = printed(kind, workspace.root, _own_command(), workspace.settings.schedule.at)
+        if output is not None:
+            output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
+            text = f"已写出：{output}"
+        options.print(text, {"kind": kind, "text": text})
+        return
     times = "、".join(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
     click.echo(f"每天 {times}（北京时间）运行，按 Ctrl+C 停止", err=True)
 
     def work() -> None:
         now = replace(
-            options, workspace=workspace.root, as_of=datetime.now(CHINA).replace(microsecond=0)
+            options,
+            workspace=workspace.root,
+            as_of=datetime.now(CHINA).replace(microsecond=0),
+            by_clock=True,
         )
         with printing.progress(quiet=True) as progress:
             _run_once(now.open(), now, progress)
 
-    with suppress(KeyboardInterrupt):  # how it is meant to be stopped
+    # how it is meant to be stopped: by a person, or by the system
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
         keep_schedule(workspace, work)
 
 
@@ -367,11 +398,16 @@ def doctor(options: Options) -> None:
 def _run_once(workspace: Workspace, options: Options, progress: Any) -> int:
     from bioduty_xl.batch import run_pass
 
-    done = run_pass(workspace, options.as_of, progress)
+    done = run_pass(workspace, options.as_of, progress, by_clock=options.by_clock)
     options.print(printing.passed(done), printing.passed_json(done))
     if done.failures:
         return FAILED
     return ATTENTION if done.needs_attention else 0
+
+
+def _own_command() -> tuple[str, ...]:
+    """How a scheduler calls this program: by this Python, wherever it was installed."""
+    return (sys.executable, "-m", "bioduty_xl")
 
 
 def _nearest_workspace() -> Path | None:

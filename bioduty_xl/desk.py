@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import Obligation, Plan
+from bioduty_xl.domain.plan import Obligation
 from bioduty_xl.domain.returns import Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import Seal
 from bioduty_xl.domain.verdict import Verdict
@@ -27,6 +27,7 @@ from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 from bioduty_xl.rules.registry import every_rule, judge
 from bioduty_xl.rules.rule import Case
+from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
@@ -40,11 +41,15 @@ _PERIOD_IN_NAME = re.compile(r"(20\d\d)\s*[Qq]([1-4])")
 class Desk:
     """What is needed to judge a file."""
 
-    settings: Settings
-    plan: Plan
+    terms: Terms
     seal: Seal
     ledger: Ledger
     sandbox: Sandbox
+
+    @property
+    def settings(self) -> Settings:
+        """The workspace's settings."""
+        return self.terms.settings
 
     @property
     def limits(self) -> gate.Limits:
@@ -75,7 +80,7 @@ class Desk:
             return self._repeat(accepted[0])
 
         def accept() -> Conclusion:
-            returned = read_form(self._open(original), self.seal, self.plan)
+            returned = read_form(self._open(original), self.seal, self.terms.plan)
             notes = [*returned.repairs, *_period_doubts(name, returned.period)]
             return self._accept(replace(returned, repairs=tuple(notes)), file)
 
@@ -91,10 +96,11 @@ class Desk:
 
         What cannot be read as a return stays held, beside the unit: something came.
         """
-        unit = self.plan.by_code[assignment.unit]
+        plan = self.terms.plan(assignment.period)
+        unit = plan.by_code[assignment.unit]
 
         def accept() -> Conclusion:
-            returned = read_assigned(self._open(original), unit, assignment.period, self.plan)
+            returned = read_assigned(self._open(original), unit, assignment.period, plan)
             note = Finding(
                 "ASSIGNED",
                 Severity.WARNING,
@@ -113,10 +119,6 @@ class Desk:
             + concluded.reason,
         )
 
-    @property
-    def _known(self) -> tuple[Seal, Plan]:
-        return self.seal, self.plan
-
     def _open(self, original: Path) -> RawBook:
         form = gate.check(original, self.limits)
         if form is gate.Format.ARCHIVE:
@@ -124,7 +126,7 @@ class Desk:
         return self.sandbox.read(original, form)
 
     def _hint(self, name: str) -> str:
-        unit = suggest_unit(name, self.plan)
+        unit = suggest_unit(name, self.terms.latest)
         return f"（从文件名看，可能是{unit.name}的来件）" if unit else ""
 
     def _repeat(self, twin: FileRecord) -> Conclusion:
@@ -163,8 +165,8 @@ class Desk:
             )
         case = Case(
             returned,
-            self.plan,
-            self._obligations(returned.unit),
+            self.terms.plan(returned.period),
+            self._obligations(returned),
             self.settings.wording,
             self._entries(before),
             self._entries(self._last_quarter(returned)),
@@ -193,9 +195,9 @@ class Desk:
             and dict(file.header) == dict(returned.header)
         )
 
-    def _obligations(self, unit: str) -> Mapping[str, Obligation]:
-        duties = self.plan.obligations(self.settings.rules.required)
-        return {duty.item: duty for duty in duties if duty.unit == unit}
+    def _obligations(self, returned: Return) -> Mapping[str, Obligation]:
+        duties = self.terms.obligations(returned.period)
+        return {duty.item: duty for duty in duties if duty.unit == returned.unit}
 
     def _last_quarter(self, returned: Return) -> list[FileRecord]:
         revisions = self.ledger.revisions(returned.kind, returned.period.shift(-1))

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bioduty_xl.config import Settings
-from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS, is_announced
+from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
+from bioduty_xl.domain.plan import ALL_GROUNDS, Ground
 from bioduty_xl.domain.returns import Entry, Finding, ItemState, Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, UnitState, assess
 from bioduty_xl.domain.verdict import Verdict
+from bioduty_xl.layout.sheets import LATE_RETURNS
 from bioduty_xl.ledger import FileRecord, Ledger
-from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.evidence import AS_OF, Evidence, LateReturn
 from bioduty_xl.rules.registry import as_wanted, compare
 from bioduty_xl.rules.rule import Filed, Quarter
+from bioduty_xl.terms import Terms
 
 _GROUNDS = {
     Ground.LEAD: "牵头单位",
@@ -28,24 +30,17 @@ _GROUNDS = {
 }
 
 
-def take_standing(
-    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
-) -> Standing:
+def take_standing(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Standing:
     """Where a period stands, by what was received up to a moment."""
-    return _stand(
-        *(plan, settings, ledger, period, as_of),
-        _returns(plan, settings, ledger, period, as_of),
-    )
+    return _stand(terms, ledger, period, as_of, _returns(terms, ledger, period, as_of))
 
 
-def gather(
-    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
-) -> Evidence:
+def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evidence:
     """All that the consolidated workbook shows."""
-    returns = _returns(plan, settings, ledger, period, as_of)
-    standing = _stand(plan, settings, ledger, period, as_of, returns)
+    returns = _returns(terms, ledger, period, as_of)
+    standing = _stand(terms, ledger, period, as_of, returns)
     forms = ledger.revisions(FormKind.CONTACTS, period, as_of)
-    rulebook = settings.rulebook(plan)
+    rulebook = terms.rulebook
     files = files_of(ledger, rulebook, period, as_of)
     findings = [
         *((one.newest, finding) for one in returns.values() for finding in one.findings),
@@ -53,11 +48,11 @@ def gather(
             (file, finding)
             for f in forms.values()
             for file in f[-1:]
-            for finding in _wanted(settings, ledger, file)
+            for finding in _wanted(terms.settings, ledger, file)
         ),
     ]
     return Evidence(
-        plan,
+        terms.plan(period),
         standing,
         rulebook.wording,
         {unit: one.newest for unit, one in returns.items()},
@@ -68,17 +63,40 @@ def gather(
             for unit, file in ledger.contact_forms(as_of).items()
         },
         tuple(_definitions(standing, rulebook, files).items()),
-        _quarter_before(plan, settings, ledger, period, as_of),
+        _quarter_before(terms, ledger, period, as_of),
+        _late_returns(terms, ledger, period, as_of),
     )
 
 
+def _late_returns(
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime
+) -> tuple[LateReturn, ...]:
+    """What came for quarters before this one after they were closed, and no closed book shows; of
+    several revisions the newest.
+    """
+    newest = {
+        (file.period, file.unit): file
+        for file in ledger.uncounted(period, as_of)
+        if file.kind is FormKind.RETURN
+    }
+    found = []
+    for closed in sorted({file.period for file in newest.values() if file.period}):
+        counted = ledger.counted_units(FormKind.RETURN, closed, period)
+        for line in take_standing(terms, ledger, closed, as_of).units:
+            file = newest.get((closed, line.unit.code))
+            if file is not None:
+                is_correction = line.unit.code in counted
+                found.append(LateReturn(file, line, terms.plan(closed), is_correction))
+    return tuple(found)
+
+
 def _quarter_before(
-    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime
 ) -> Standing | None:
     before = period.shift(-1)
     if not ledger.units_with_form(FormKind.RETURN, before):
         return None
-    return take_standing(plan, settings, ledger, before, as_of)
+    return take_standing(terms, ledger, before, as_of)
 
 
 @dataclass(frozen=True)
@@ -89,11 +107,13 @@ class _Returned:
         files: its revisions, oldest first.
         entries: the rows of the newest by item.
         findings: of the newest, those that come of comparing units included.
+        true_receipt: when the first truly came, where that is registered.
     """
 
     files: Sequence[FileRecord]
     entries: Mapping[str, Entry]
     findings: tuple[Finding, ...]
+    true_receipt: datetime | None = None
 
     @property
     def newest(self) -> FileRecord:
@@ -103,7 +123,7 @@ class _Returned:
     def receipt(self) -> Receipt:
         weights = Counter(finding.severity for finding in self.findings)
         return Receipt(
-            self.files[0].received,
+            self.true_receipt or self.files[0].received,
             self.newest.received,
             self.newest.revision or len(self.files),
             self.entries,
@@ -112,10 +132,9 @@ class _Returned:
         )
 
 
-def _returns(
-    plan: Plan, settings: Settings, ledger: Ledger, period: Period, as_of: datetime
-) -> dict[str, _Returned]:
+def _returns(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> dict[str, _Returned]:
     """What came back, by unit code."""
+    plan, settings = terms.plan(period), terms.settings
     revisions = ledger.revisions(FormKind.RETURN, period, as_of)
     entries = {
         unit: {entry.item: entry for entry in ledger.entries(files[-1])}
@@ -138,6 +157,7 @@ def _returns(
         unit: _Returned(
             *(files, entries[unit]),
             (*_wanted(settings, ledger, files[-1]), *compared.get(unit, ())),
+            terms.true_receipt(unit, period),
         )
         for unit, files in revisions.items()
     }
@@ -149,18 +169,17 @@ def _wanted(settings: Settings, ledger: Ledger, file: FileRecord) -> tuple[Findi
 
 
 def _stand(
-    plan: Plan,
-    settings: Settings,
+    terms: Terms,
     ledger: Ledger,
     period: Period,
     as_of: datetime,
     returns: Mapping[str, _Returned],
 ) -> Standing:
-    rulebook = settings.rulebook(plan)
+    rulebook = terms.rulebook
     counts = _counts(files_of(ledger, rulebook, period, as_of))
     files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
     receipts = {unit: one.receipt for unit, one in returns.items()}
-    return assess(plan, period, as_of, receipts, rulebook, files)
+    return assess(terms.plan(period), period, as_of, receipts, rulebook, files)
 
 
 def files_of(
@@ -199,7 +218,7 @@ def _definitions(
     required = "；".join(word for ground, word in _GROUNDS.items() if ground in rulebook.required)
     return {
         "报送期": f"{standing.period.label}（{standing.period}），起算日 {first.isoformat()}",
-        "统计时点": f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），"
+        AS_OF: f"{standing.as_of.astimezone(CHINA):%Y-%m-%d %H:%M:%S}（北京时间），"
         "此后收到的不计入",
         "截止日期": f"{standing.due.isoformat()}（含当日）；个别单位另有规定的，以报送台账所列为准",
         "收到时间": "文件进入收件夹的时间，不是程序运行的时间",
@@ -209,9 +228,11 @@ def _definitions(
         "逾期工作日": "截止日期次日起的工作日数，"
         + (
             "按国务院办公厅公布的放假调休安排计算"
-            if is_announced(year)
+            if not calendar.is_estimated(year)
             else "放假安排未公布，按周末估算"
         ),
+        "结账": f"{calendar.closing(standing.period).isoformat()} 结束时结账，"
+        f"此后收到的列入下一期的“{LATE_RETURNS.title}”",
         "应报事项": f"必报 {len(standing.required)} 项。"
         + ("" if usual else "必报口径已在设置中调整。")
         + f"必报：{required}。其余为选报，不计缺项",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bioduty_xl.config import Office, Settings
+from bioduty_xl.config import Office
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Obligation, Plan, Unit
-from bioduty_xl.domain.returns import Contact
+from bioduty_xl.domain.returns import Contact, Entry
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
-from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.forms.correction import Correction
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
 from bioduty_xl.forms.writer import (
@@ -28,6 +27,7 @@ from bioduty_xl.layout.sheets import (
     NOT_RETURNED_BEFORE,
 )
 from bioduty_xl.ledger import Ledger
+from bioduty_xl.terms import Terms
 
 _FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
 
@@ -41,9 +41,7 @@ class Handout:
         template: path of a template by its name.
     """
 
-    settings: Settings
-    plan: Plan
-    rulebook: Rulebook
+    terms: Terms
     seal: Seal
     ledger: Ledger
     period: Period
@@ -59,7 +57,7 @@ class Handout:
         Args:
             contacts: contact forms for all, because they are asked for.
         """
-        first = self.period == self.rulebook.calendar.first
+        first = self.period == self.terms.calendar.first
         known, asked = self.ledger.contact_forms(), self.ledger.units_asked(FormKind.CONTACTS)
         return (
             *((FormKind.RETURN, unit) for unit in units),
@@ -73,7 +71,7 @@ class Handout:
     def write(self, kind: FormKind, unit: Unit) -> tuple[Stamp, Path]:
         """Write one form; the same inputs give the same bytes."""
         order = self._order(kind, unit)
-        name = unit.name.translate(_FORBIDDEN_IN_NAMES)
+        name = file_name(unit)
         if kind is FormKind.CONTACTS:
             path = self.folder / "contacts" / f"{name}_{self.period}_{CONTACTS_FORM.title}.xlsx"
             write_contacts_form(order, self.seal, self.template(CONTACTS_TEMPLATE), path)
@@ -84,7 +82,7 @@ class Handout:
             self.plan,
             [duty for duty in self._obligations if duty.unit == unit.code],
             self.seal,
-            self.settings.wording,
+            self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
             path,
         )
@@ -102,7 +100,7 @@ class Handout:
             self.plan,
             [duty for duty in self._obligations if duty.unit == unit.code],
             self.seal,
-            self.settings.wording,
+            self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
             path,
             correction,
@@ -111,15 +109,19 @@ class Handout:
 
     def correction_file(self, unit: Unit) -> Path:
         """Where a unit's correction copy goes."""
-        name = unit.name.translate(_FORBIDDEN_IN_NAMES)
-        return self.folder / "corrections" / f"{name}_{self.period}_退回修改.xlsx"
+        return self.folder / "corrections" / f"{file_name(unit)}_{self.period}_退回修改.xlsx"
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the period."""
+        return self.terms.plan(self.period)
 
     @property
     def _obligations(self) -> tuple[Obligation, ...]:
-        return self.plan.obligations(self.rulebook.required)
+        return self.terms.obligations(self.period)
 
     def _order(self, kind: FormKind, unit: Unit) -> Order:
-        calendar = self.rulebook.calendar
+        calendar = self.terms.calendar
         first_day, _ = calendar.covers(self.period)
         due = calendar.due(self.period, unit.code)
         return Order(
@@ -127,32 +129,52 @@ class Handout:
             unit,
             due,
             (first_day, due),
-            help_line(self.settings.office),
+            help_line(self.terms.settings.office),
             self._previous(unit) if kind is FormKind.RETURN else {},
             self._contacts(unit),
         )
 
     def _previous(self, unit: Unit) -> Mapping[str, str]:
-        """What the unit said last quarter that it would do next, by item."""
+        """What the unit said last quarter that it would do next, by item; what it has taken over
+        from a unit that was merged into it, that one said.
+        """
         before = self.period.shift(-1)
         items = [item.key for item in self.plan.items]
         if not self.ledger.units_with_form(FormKind.RETURN, before):
             return dict.fromkeys(items, NO_PREVIOUS)
-        revisions = self.ledger.revisions(FormKind.RETURN, before).get(unit.code)
-        if not revisions:
-            exempt = (unit.code, before) in self.rulebook.calendar.exemptions
-            return dict.fromkeys(items, EXEMPT_BEFORE if exempt else NOT_RETURNED_BEFORE)
-        entries = self.ledger.entries(revisions[-1])
-        said = {
-            entry.item: entry["next_steps"].strip()
-            for entry in entries
-            if "next_steps" not in entry.unreadable
-        }
-        return {item: said.get(item) or NO_PREVIOUS_ANSWER for item in items}
+        revisions = self.ledger.revisions(FormKind.RETURN, before)
+        merged = self.terms.predecessors(self.period).get(unit.code, ())
+        said: dict[str, str] = {}
+        for code in (*merged, unit.code):  # its own words go before those of others
+            if code in revisions:
+                said |= _promises(self.ledger.entries(revisions[code][-1]))
+        return {item: said.get(item) or self._silence(unit, revisions) for item in items}
+
+    def _silence(self, unit: Unit, revisions: Container[str]) -> str:
+        """Why nothing is known of what a unit promised."""
+        if unit.code in revisions:
+            return NO_PREVIOUS_ANSWER
+        exempt = (unit.code, self.period.shift(-1)) in self.terms.calendar.exemptions
+        return EXEMPT_BEFORE if exempt else NOT_RETURNED_BEFORE
 
     def _contacts(self, unit: Unit) -> tuple[Contact, ...]:
         forms = self.ledger.contact_forms()
         return self.ledger.contacts_in(forms[unit.code]) if unit.code in forms else ()
+
+
+def _promises(entries: Sequence[Entry]) -> dict[str, str]:
+    """What a return says will be done next, by item, where it says something."""
+    said = {
+        entry.item: entry["next_steps"].strip()
+        for entry in entries
+        if "next_steps" not in entry.unreadable
+    }
+    return {item: text for item, text in said.items() if text}
+
+
+def file_name(unit: Unit) -> str:
+    """A unit's name as it may stand in the name of a file."""
+    return unit.name.translate(_FORBIDDEN_IN_NAMES)
 
 
 def help_line(office: Office) -> str:

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from bioduty_xl.domain.calendar import is_announced
 from bioduty_xl.errors import BiodutyError
 from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, open_template
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.ledger import Ledger
+from bioduty_xl.post import PASSWORD_FILE, read_password
 from bioduty_xl.reception import require_inbox
+from bioduty_xl.watch import last_line, summary
 from bioduty_xl.workspace import Workspace
 
 ENOUGH_DISK = 500 << 20
@@ -50,8 +51,15 @@ def examine(workspace: Workspace, as_of: datetime) -> list[Check]:
         ("台账", lambda: _ledger(workspace)),
         (
             "放假安排",
-            lambda: f"{year} 年已有" if is_announced(year) else f"{year} 年尚未公布，按周末估算",
+            lambda: (
+                f"{year} 年尚未公布，按周末估算"
+                if workspace.terms.calendar.is_estimated(year)
+                else f"{year} 年已有"
+            ),
         ),
+        ("登记表", lambda: _register(workspace)),
+        ("邮件", lambda: _mail(workspace)),
+        ("最近一次运行", lambda: _last_pass(workspace)),
     )
     return [_check(name, step) for name, step in steps]
 
@@ -98,6 +106,32 @@ def _templates(workspace: Workspace) -> str:
     for name, sheet in FORMS.items():
         open_template(workspace.template(name), sheet)
     return str(workspace.template(RETURN_TEMPLATE).parent)
+
+
+def _register(workspace: Workspace) -> str:
+    if problems := workspace.terms.register.problems:
+        raise BiodutyError("；".join(str(problem) for problem in problems))
+    if not workspace.register_file.is_file():
+        return "还没有，下次运行时建立"
+    return f"{workspace.register_file}，{len(workspace.terms.register.entries)} 条"
+
+
+def _mail(workspace: Workspace) -> str:
+    mail = workspace.settings.mail
+    if not mail.host:
+        return "没有设置，不发邮件"
+    if mail.user and not read_password(workspace.state_dir):
+        raise BiodutyError(f"没有密码：请写入 {workspace.state_dir / PASSWORD_FILE}，只许本人可读")
+    return f"{mail.host}:{mail.port}，邮箱 {len(workspace.terms.register.addresses)} 个"
+
+
+def _last_pass(workspace: Workspace) -> str:
+    line = last_line(workspace.state_dir)
+    if line is None:
+        return "还没有运行过"
+    if line["failures"]:
+        raise BiodutyError(summary(line))
+    return summary(line)
 
 
 def _ledger(workspace: Workspace) -> str:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,6 +69,37 @@ class Assignment:
     period: Period
     reason: str
     decided: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A closed quarter.
+
+    Attributes:
+        as_of: the moment that its published book shows.
+        sha256: of that book's bytes.
+    """
+
+    period: Period
+    as_of: datetime
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """A unit was reminded.
+
+    Attributes:
+        due: the unit's due date then.
+        distance: working days from it.
+        made: when.
+    """
+
+    period: Period
+    unit: str
+    due: date
+    distance: int
+    made: datetime
 
 
 @dataclass(frozen=True)
@@ -137,7 +168,26 @@ CREATE TABLE assignments (
 CREATE TABLE inboxes (path TEXT PRIMARY KEY) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2)
+_SCHEMA_3 = """
+CREATE TABLE register (
+    sheet TEXT NOT NULL, entry TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (sheet, entry)
+) STRICT;
+CREATE TABLE books (name TEXT PRIMARY KEY, shown TEXT NOT NULL) STRICT;
+CREATE TABLE closings (
+    period TEXT PRIMARY KEY, as_of TEXT NOT NULL, sha256 TEXT NOT NULL
+) STRICT;
+CREATE TABLE counted (
+    file INTEGER PRIMARY KEY REFERENCES files (id),
+    period TEXT NOT NULL REFERENCES closings (period)
+) STRICT;
+CREATE TABLE reminders (
+    period TEXT NOT NULL, unit TEXT NOT NULL, due TEXT NOT NULL, distance INTEGER NOT NULL,
+    made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
+) STRICT;
+CREATE TABLE mails (matter TEXT PRIMARY KEY, sent TEXT NOT NULL, address TEXT NOT NULL) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """Each step of the schema once, oldest first; `PRAGMA user_version` counts those applied."""
 
 _FILE_COLUMNS = (
@@ -428,6 +478,137 @@ class Ledger:
         """The contacts read from an accepted contact form."""
         rows = self._query("SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,))
         return tuple(Contact(**json.loads(text)) for (text,) in rows)
+
+    def forms(self, period: Period) -> list[tuple[FormKind, str, str]]:
+        """Every form handed out for a period: kind, unit code, path below the outbox."""
+        rows = self._query(
+            "SELECT kind, unit, file FROM forms WHERE period = ? ORDER BY unit, kind DESC",
+            (str(period),),
+        )
+        return [(FormKind(kind), unit, file) for kind, unit, file in rows]
+
+    def periods(self) -> list[Period]:
+        """Every period of which a form is out or a return is here, oldest first."""
+        rows = self._query(
+            "SELECT period FROM forms UNION SELECT period FROM files WHERE verdict = 'accepted'"
+        )
+        return sorted(Period.parse(period) for (period,) in rows if period)
+
+    def register(self, entries: Sequence[tuple[str, str]], seen: datetime) -> list[str]:
+        """Put register entries on record with the time they were first seen.
+
+        Args:
+            entries: each sheet's title with the entry's text.
+
+        Returns:
+            The texts of those that are new.
+        """
+        known = set(self._query("SELECT sheet, entry FROM register"))
+        new = [entry for entry in dict.fromkeys(entries) if entry not in known]
+        if new:
+            with self._transaction() as db:
+                db.executemany(
+                    "INSERT INTO register VALUES (?, ?, ?)",
+                    [(sheet, text, _text(seen)) for sheet, text in new],
+                )
+        return [text for _, text in new]
+
+    def registered(self) -> list[tuple[str, str, datetime]]:
+        """Every register entry that ever took effect: sheet, text, when it was first seen."""
+        rows = self._query("SELECT sheet, entry, seen FROM register ORDER BY seen, sheet, entry")
+        return [(sheet, text, datetime.fromisoformat(seen)) for sheet, text, seen in rows]
+
+    def book_shows(self, name: str) -> str:
+        """The fingerprint of what a book showed when it was last written; empty if never."""
+        rows = self._query("SELECT shown FROM books WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def record_book(self, name: str, shown: str) -> None:
+        """Put on record what a book shows."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO books VALUES (?, ?) ON CONFLICT DO UPDATE SET shown = excluded.shown",
+                (name, shown),
+            )
+
+    def close(self, closing: Closing, files: Sequence[FileRecord]) -> None:
+        """Put on record that a quarter is closed, and which accepted files its book has counted,
+        late ones of earlier quarters included.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO closings VALUES (?, ?, ?)",
+                (str(closing.period), _text(closing.as_of), closing.sha256),
+            )
+            db.executemany(
+                "INSERT INTO counted VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(file.id, str(closing.period)) for file in files],
+            )
+
+    def closing(self, period: Period) -> Closing | None:
+        """How a quarter was closed; None while it is open."""
+        rows = self._query("SELECT as_of, sha256 FROM closings WHERE period = ?", (str(period),))
+        return Closing(period, datetime.fromisoformat(rows[0][0]), rows[0][1]) if rows else None
+
+    def uncounted(self, period: Period, until: datetime) -> list[FileRecord]:
+        """Accepted files of closed quarters before a period that no closed book before the
+        period's own has counted, received up to a moment: what came, or was settled, too late
+        (补报).
+        """
+        return self._files(
+            "verdict = 'accepted' AND period < ? AND period IN (SELECT period FROM closings)"
+            " AND id NOT IN (SELECT file FROM counted WHERE counted.period < ?)"
+            " AND received <= ?",
+            (str(period), str(period), _text(until)),
+        )
+
+    def counted_units(self, kind: FormKind, period: Period, before: Period) -> frozenset[str]:
+        """Codes of the units whose file of a closed quarter was counted by a closed book before
+        another quarter's.
+        """
+        rows = self._query(
+            "SELECT DISTINCT unit FROM files JOIN counted ON counted.file = files.id"
+            " WHERE kind = ? AND files.period = ? AND counted.period < ?",
+            (kind.value, str(period), str(before)),
+        )
+        return frozenset(unit for (unit,) in rows)
+
+    def record_reminders(self, reminders: Sequence[Reminder]) -> None:
+        """Put on record that units were reminded; once is once."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO reminders VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (str(one.period), one.unit, one.due.isoformat(), one.distance, _text(one.made))
+                    for one in reminders
+                ],
+            )
+
+    def reminders(self, period: Period) -> list[Reminder]:
+        """The reminders of a period, oldest first."""
+        rows = self._query(
+            "SELECT unit, due, distance, made FROM reminders WHERE period = ?"
+            " ORDER BY made, unit, distance",
+            (str(period),),
+        )
+        return [
+            Reminder(
+                *(period, unit, date.fromisoformat(due), distance), datetime.fromisoformat(made)
+            )
+            for unit, due, distance, made in rows
+        ]
+
+    def was_mailed(self, matter: str) -> bool:
+        """Whether a mail was sent."""
+        return bool(self._query("SELECT 1 FROM mails WHERE matter = ?", (matter,)))
+
+    def record_mail(self, matter: str, sent: datetime, address: str) -> None:
+        """Put on record that a mail was sent."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO mails VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (matter, _text(sent), address),
+            )
 
     def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:
         rows = self._query(

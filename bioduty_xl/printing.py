@@ -14,13 +14,14 @@ from bioduty_xl.domain.standing import Standing, UnitState
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict, verdict_word
 
 if TYPE_CHECKING:  # imported by the commands whose results these are
-    from bioduty_xl.batch import Pass
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.forms.template import Examined
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
+    from bioduty_xl.terms import Terms
+    from bioduty_xl.watch import Pass
 
 _LEAST_WIDTH = 100
 
@@ -94,6 +95,13 @@ def waiting(files: Sequence[FileRecord]) -> str:
     return "\n".join(("", "待处理的文件（核实后可用 bioduty assign 认定）：", *lines))
 
 
+def last_pass(line: dict[str, Any] | None) -> str:
+    """What the last pass did, on a line of its own; empty before the first."""
+    from bioduty_xl.watch import summary
+
+    return f"\n\n{summary(line)}" if line else ""
+
+
 def collected(found: Collected) -> str:
     """A line of counts, then each file that is not simply accepted."""
     counts = "  ".join(
@@ -111,8 +119,9 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
-def inspected(report: FileReport, plan: Plan) -> str:
+def inspected(report: FileReport, terms: Terms) -> str:
     """What a file is and what is wrong with it."""
+    plan = terms.plan(report.period) if report.period else terms.latest
     unit = plan.by_code.get(report.unit or "")
     said = f"，{report.reason}" if report.reason else ""
     lines = [_one_line(f"{report.file}：{report.verdict.word}{said}")]
@@ -137,8 +146,12 @@ def passed(done: Pass) -> str:
     lines = [f"下发 {len(done.forms)} 份"] if done.forms else []
     if done.collected is not None:
         lines.append(collected(done.collected))
-    lines += [f"已写出：{path}" for path in done.books]
-    lines += [f"未完成：{failure}" for failure in done.failures]
+    lines += [_one_line(f"已认定：{said}") for said in done.settled]
+    lines += [f"{period} 已结账" for period in done.closed]
+    lines += [f"已写出：{path}" for path in (*done.books, *done.reminders)]
+    lines += [f"发出邮件 {done.mailed} 封"] if done.mailed else []
+    lines += [_one_line(f"登记表：{problem}") for problem in done.problems]
+    lines += [_one_line(f"未完成：{failure}") for failure in done.failures]
     return "\n".join(lines)
 
 
@@ -149,6 +162,11 @@ def passed_json(done: Pass) -> dict[str, Any]:
         "forms": [str(path) for path in done.forms],
         "files": [report.as_json() for report in files],
         "books": [str(path) for path in done.books],
+        "closed": [str(period) for period in done.closed],
+        "reminders": [str(path) for path in done.reminders],
+        "mailed": done.mailed,
+        "settled": done.settled,
+        "problems": done.problems,
         "failures": done.failures,
     }
 

@@ -24,9 +24,10 @@ from rapidfuzz import process
 
 from bioduty_xl import config, evidence
 from bioduty_xl.desk import CODES, Desk
-from bioduty_xl.domain.calendar import CHINA, moment
+from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
+from bioduty_xl.domain.register import Ownership, Problem, Register
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook, Standing
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
@@ -36,22 +37,25 @@ from bioduty_xl.errors import (
     ConfigError,
     LedgerError,
     PlanError,
-    TemplateError,
 )
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
-from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
+from bioduty_xl.layout.atomic import clear_scratch, write_whole
 from bioduty_xl.layout.disk import require_local
-from bioduty_xl.layout.packaged import PLAN, packaged
+from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
+from bioduty_xl.layout.sheets import REGISTER_OWNERSHIPS
 from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
 from bioduty_xl.reception import LEFTOVER, NO_FILE, Reception, find_file
+from bioduty_xl.terms import Terms
 
 if TYPE_CHECKING:  # pandas and openpyxl take long to import, and only some methods need them
     import pandas as pd
 
     from bioduty_xl.handout import Handout
-    from bioduty_xl.report.evidence import Evidence
+    from bioduty_xl.mailing import Mailed
+    from bioduty_xl.publishing import Publisher
+    from bioduty_xl.reminding import Reminding
 
 _log = logging.getLogger(__name__)
 
@@ -119,12 +123,23 @@ class Workspace:
             if not (root / "templates" / name).exists():
                 shutil.copyfile(packaged(name), root / "templates" / name)
         shutil.copyfile(packaged(config.SETTINGS_FILE), root / config.SETTINGS_FILE)
-        return cls.open(root)
+        made = cls.open(root)
+        if not made.register_file.exists():
+            shutil.copyfile(packaged(REGISTER), made.register_file)
+        return made
 
     @cached_property
+    def terms(self) -> Terms:
+        """Settings, plan and register in force, as they were when first asked for."""
+        plan = read_plan(self.plan_file)
+        return Terms(self.settings, plan, self._read_register(plan))
+
+    @property
     def plan(self) -> Plan:
-        """The plan in force: the workspace's own, or the packaged one."""
-        return read_plan(self.plan_file)
+        """The plan as its workbook says it: the workspace's own, or the packaged one. A period's
+        plan, with the changes of units that hold by then, is `terms.plan(period)`.
+        """
+        return self.terms.base
 
     @property
     def plan_file(self) -> Path:
@@ -132,10 +147,15 @@ class Workspace:
         own = self.path(self.settings.paths.plan)
         return own if own.exists() else packaged(PLAN)
 
-    @cached_property
+    @property
     def rulebook(self) -> Rulebook:
         """Due dates, exemptions and definitions in force."""
-        return self.settings.rulebook(self.plan)
+        return self.terms.rulebook
+
+    @property
+    def register_file(self) -> Path:
+        """The coordinator's register."""
+        return self.path(self.settings.paths.register_book)
 
     @property
     def inbox(self) -> Path:
@@ -147,9 +167,14 @@ class Workspace:
         """Ledger, originals, signing key and log."""
         return self.path(self.settings.paths.state_dir)
 
+    @property
+    def outbox_root(self) -> Path:
+        """The outbox, with a folder for each period."""
+        return self.path(self.settings.paths.outbox)
+
     def outbox(self, period: str | Period) -> Path:
         """Where a period's forms and books are put."""
-        return self.path(self.settings.paths.outbox) / str(self.period(period))
+        return self.outbox_root / str(self.period(period))
 
     def report_file(self, period: str | Period) -> Path:
         """The consolidated workbook of a period."""
@@ -158,7 +183,7 @@ class Workspace:
     @property
     def contact_list_file(self) -> Path:
         """联系人名单 of all units, in the letter's own form."""
-        return self.path(self.settings.paths.outbox) / "contacts.xlsx"
+        return self.outbox_root / "contacts.xlsx"
 
     def template(self, name: str) -> Path:
         """A template: the workspace's own, or the packaged one."""
@@ -180,19 +205,13 @@ class Workspace:
         except ValueError:
             raise ConfigError(f"“{period}”不是报送期，应写成 2024Q2 的样子") from None
 
-    def find_unit(self, name: str) -> Unit:
-        """A unit by name, alias or code.
+    def find_unit(self, name: str, period: str | Period | None = None) -> Unit:
+        """A unit by name, alias or code, as it stands in a period (None: now).
 
         Raises:
             ConfigError: the plan has no such unit; the likely ones are named.
         """
-        unit = self.plan.find_unit(name)
-        if unit is None:
-            names = [spelling for unit in self.plan.units for spelling in unit.spellings]
-            likely = [text for text, _, _ in process.extract(name, names, limit=3, score_cutoff=50)]
-            hint = f"，是否指：{'、'.join(likely)}" if likely else ""
-            raise ConfigError(f"责任分工方案中没有“{name}”{hint}")
-        return unit
+        return self.terms.find_unit(name, self.period(period) if period else None)
 
     def generate(
         self,
@@ -227,16 +246,18 @@ class Workspace:
         period = self.period(period)
         if problems := self.plan.problems():
             raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
-        units = self.plan.units if unit is None else (self.find_unit(unit),)
-        with self._locked(), self._ledger() as ledger:
+        plan = self.terms.plan(period)
+        units = plan.units if unit is None else (self.find_unit(unit, period),)
+        with self.locked(), self._ledger() as ledger:
             handout = self._handout(ledger, period)
             orders = handout.forms(units, contacts=contacts)
             forms: list[tuple[Stamp, Path]] = []
             for kind, one in orders:
                 progress(one.name, len(forms), len(orders))
                 forms.append(handout.write(kind, one))
-            outbox = self.path(self.settings.paths.outbox)
-            names = [(stamp, path.relative_to(outbox).as_posix()) for stamp, path in forms]
+            names = [
+                (stamp, path.relative_to(self.outbox_root).as_posix()) for stamp, path in forms
+            ]
             ledger.record_forms(names, moment(as_of) if as_of is not None else None)
         _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
@@ -245,9 +266,7 @@ class Workspace:
         from bioduty_xl.handout import Handout  # brings openpyxl, which other commands need not
 
         return Handout(
-            self.settings,
-            self.plan,
-            self.rulebook,
+            self.terms,
             self._seal(ledger),
             ledger,
             period,
@@ -257,18 +276,49 @@ class Workspace:
 
     def has_forms(self, period: str | Period) -> bool:
         """Whether a period's return forms were handed out to every unit."""
-        with self._ledger(read_only=True) as ledger:
-            out = ledger.units_with_form(FormKind.RETURN, self.period(period))
-        return out >= {unit.code for unit in self.plan.units}
-
-    def is_under_way(self, period: str | Period) -> bool:
-        """Whether there is something to consolidate: a form is out, or a return came."""
         period = self.period(period)
         with self._ledger(read_only=True) as ledger:
-            return any(
-                ledger.units_with_form(kind, period) or ledger.revisions(kind, period)
-                for kind in FormKind
-            )
+            out = ledger.units_with_form(FormKind.RETURN, period)
+        return out >= {unit.code for unit in self.terms.plan(period).units}
+
+    def open_periods(self, as_of: When) -> list[Period]:
+        """The periods under way at a moment, oldest first: a form is out or a return came, and the
+        last day on which returns count has not ended.
+        """
+        return [one for one in self._unclosed() if not self._has_ended(one, moment(as_of))]
+
+    def periods_to_close(self, as_of: When) -> list[Period]:
+        """The periods that were under way and have ended, oldest first."""
+        return [one for one in self._unclosed() if self._has_ended(one, moment(as_of))]
+
+    def periods_to_hand_out(self, as_of: When) -> list[Period]:
+        """The periods whose opening day has come, that have not ended, and whose forms are not out
+        to every unit.
+        """
+        calendar, now = self.terms.calendar, moment(as_of)
+        here = Period.containing(now.date())
+        near = (here.shift(n) for n in range(-4, 2))
+        return [
+            one
+            for one in near
+            if one >= calendar.first
+            and calendar.opening(one) <= now.date()
+            and not self._has_ended(one, now)
+            and not self.is_closed(one)
+            and not self.has_forms(one)
+        ]
+
+    def is_closed(self, period: str | Period) -> bool:
+        """Whether a period's book was published for good."""
+        with self._ledger(read_only=True) as ledger:
+            return ledger.closing(self.period(period)) is not None
+
+    def _unclosed(self) -> list[Period]:
+        with self._ledger(read_only=True) as ledger:
+            return [period for period in ledger.periods() if ledger.closing(period) is None]
+
+    def _has_ended(self, period: Period, as_of: datetime) -> bool:
+        return as_of > end_of_day(self.terms.calendar.closing(period))
 
     def collect(self, *, as_of: When | None = None, progress: Progress = _no_progress) -> Collected:
         """Take everything from the inbox: keep it, record it, read it, judge it, tidy it away.
@@ -284,8 +334,8 @@ class Workspace:
             Busy: another run holds the workspace.
         """
         latest = moment(as_of) if as_of is not None else ALL_TIME
-        with self._locked(), self._ledger() as ledger, self._sandbox(tries=2) as sandbox:
-            desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
+        with self.locked(), self._ledger() as ledger, self._sandbox(tries=2) as sandbox:
+            desk = Desk(self.terms, self._seal(ledger), ledger, sandbox)
             return self._reception(desk, latest).take_all(progress)
 
     def assign(
@@ -313,15 +363,16 @@ class Workspace:
                 settled already.
             Busy: another run holds the workspace.
         """
-        owner, wanted = self.find_unit(unit), self.period(period)
+        wanted = self.period(period)
+        owner = self.find_unit(unit, wanted)
         if not reason.strip():
             raise ConfigError("请写明认定的理由")
-        with self._locked(), self._ledger() as ledger, self._sandbox() as sandbox:
+        with self.locked(), self._ledger() as ledger, self._sandbox() as sandbox:
             found = find_file(ledger.files(ALL_TIME), file)
             _require_assignable(found, ledger)
             if not any(ledger.units_with_form(kind, wanted) for kind in FormKind):
                 raise ConfigError(f"{wanted} 还没有下发过表格，请核对报送期")
-            desk = Desk(self.settings, self.plan, self._seal(ledger), ledger, sandbox)
+            desk = Desk(self.terms, self._seal(ledger), ledger, sandbox)
             decided = moment(as_of) if as_of is not None else None
             assignment = Assignment(owner.code, wanted, reason.strip(), decided)
             return self._reception(desk, ALL_TIME).assign(found, assignment)
@@ -342,7 +393,7 @@ class Workspace:
             self._sandbox(in_all=self.settings.intake.read_seconds) as sandbox,
             TemporaryDirectory() as scratch,
         ):
-            desk = Desk(self.settings, self.plan, self._known_seal(ledger), ledger, sandbox)
+            desk = Desk(self.terms, self._known_seal(ledger), ledger, sandbox)
             outsized = path.stat().st_size > _HASHED_MOST * desk.limits.file_bytes
             sha256 = "" if outsized else filing.hash_of(path)
             reception = replace(self._reception(desk, ALL_TIME), originals=Path(scratch))
@@ -363,49 +414,178 @@ class Workspace:
         Returns:
             Its path; beside the usual one where that is open in another program.
         """
-        from bioduty_xl.report.book import render  # brings pandas
-
         period = self.period(period)
-        with self._locked(), self._ledger() as ledger:
+        with self.locked(), self._ledger() as ledger:
             progress("汇总", 0, 1)
-            found = evidence.gather(self.plan, self.settings, ledger, period, moment(as_of))
-            path = write_beside_if_open(self.report_file(period), render(found))
+            return self._publisher(ledger, period).write(moment(as_of))
+
+    def renew(
+        self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
+    ) -> list[Path]:
+        """Write the consolidated workbook if it would show anything else than it does, or is gone.
+
+        Returns:
+            Its path if it was written.
+        """
+        period = self.period(period)
+        with self.locked(), self._ledger() as ledger:
+            progress("汇总", 0, 1)
+            written = self._publisher(ledger, period).renew(moment(as_of))
+        return [written] if written else []
+
+    def close(self, period: str | Period) -> Path:
+        """Close a period whose last day has ended: publish its book as it stood then, for good,
+        with a draft bulletin. What comes later goes into the next book's 补报.
+
+        Raises:
+            ConfigError: it is closed already.
+        """
+        period = self.period(period)
+        with self.locked(), self._ledger() as ledger:
+            if ledger.closing(period) is not None:
+                raise ConfigError(f"{period} 已经结账")
+            ended = end_of_day(self.terms.calendar.closing(period))
+            self._reminding(ledger, period).list_owing(ended)
+            return self._publisher(ledger, period).close()
+
+    def remind(self, period: str | Period, *, as_of: When) -> list[Path]:
+        """Write 催报清单 and the letters whose stage has come.
+
+        Returns:
+            What was written; nothing before the first stage, or where all is as it was.
+        """
+        period = self.period(period)
+        with self.locked(), self._ledger() as ledger:
+            return self._reminding(ledger, period).renew(moment(as_of))
+
+    def mail(self, period: str | Period, *, as_of: When) -> Mailed:
+        """Send forms, correction copies and letters of a period that were not sent yet to the
+        addresses in the register; nothing where no mail server is set.
+
+        Raises:
+            BiodutyError: the server cannot be reached.
+        """
+        from bioduty_xl.mailing import Mailed, Mailing
+        from bioduty_xl.post import Post, read_password
+
+        mail, period = self.settings.mail, self.period(period)
+        if not mail.host:
+            return Mailed()
+        with self.locked(), self._ledger() as ledger:
+            mailing = Mailing(
+                self.terms,
+                ledger,
+                self._handout(ledger, period),
+                self._reminding(ledger, period),
+                self.outbox_root,
+            )
+            password = read_password(self.state_dir)
+            if mail.ca_file:
+                mail = mail.model_copy(update={"ca_file": str(self.path(Path(mail.ca_file)))})
+            with Post(mail, password, self.settings.office.name) as post:
+                return mailing.send_all(post, moment(as_of))
+
+    def clear_scratch(self) -> None:
+        """Remove what stopped runs have left of files that they were writing."""
+        with self.locked():
+            for folder in (self.outbox_root, self.state_dir):
+                clear_scratch(folder)
+
+    def record_register(self, as_of: When) -> list[str]:
+        """Put on record what the register says and was not seen before; make a blank register where
+        there never was one.
+
+        Returns:
+            A sentence for each row that cannot take effect.
+        """
+        from bioduty_xl.plan.register import entry_texts, write_register
+
+        register = self.terms.register
+        problems = [str(problem) for problem in register.problems]
+        with self.locked(), self._ledger() as ledger:
+            if self.register_file.is_file():
+                if not any(problem.row == 0 and not problem.sheet for problem in register.problems):
+                    write_whole(self._register_copy, self.register_file.read_bytes(), mode=0o600)
+            elif not self._register_copy.is_file():
+                write_register(self.register_file, self.terms.latest)
+            new = ledger.register(entry_texts(register, self.terms.base), moment(as_of))
+        if new:
+            _log.info("register: %d new entries", len(new))
+        return problems
+
+    def settle_ownerships(self, as_of: When) -> tuple[list[str], list[str]]:
+        """Settle the held files whose owner the register names, each once.
+
+        Returns:
+            What was settled, and a sentence for each row that cannot take effect.
+        """
+        settled, problems = [], []
+        for one in self.terms.register.ownerships:
             try:
-                self._write_corrections(ledger, period, found)
-                if found.contacts:
-                    listed = {unit: people for unit, (_, people) in found.contacts.items()}
-                    self._handout(ledger, period).list_contacts(listed, self.contact_list_file)
-            except TemplateError as error:  # the book itself needs no template
-                _log.warning("退回修改和联系人名单没有写出：%s", error)
-        _log.info("%s: consolidated as of %s", period, moment(as_of).isoformat())
-        return path
+                report = self._settle(one, as_of)
+            except ConfigError as error:
+                said = Problem(REGISTER_OWNERSHIPS.title, one.row, error.message)
+                problems.append(str(said))
+                continue
+            if report is not None:
+                settled.append(f"{report.file}：{report.verdict.word} {report.reason}".rstrip())
+        return settled, problems
 
-    def _write_corrections(self, ledger: Ledger, period: Period, found: Evidence) -> None:
-        """A correction copy for each return with errors; a copy that is no longer needed goes."""
-        errors = {file.unit for file, finding in found.return_findings if finding.is_error}
-        folder = self.outbox(period) / "corrections"
-        if not errors and not folder.is_dir():
-            return
-        from bioduty_xl.forms.correction import Correction
+    def _settle(self, one: Ownership, as_of: When) -> FileReport | None:
+        """Settle one file, unless that was decided in the same way before."""
+        with self._ledger(read_only=True) as ledger:
+            found = find_file(ledger.files(ALL_TIME), one.file)
+            decided = [(done.unit, done.period) for done in ledger.assignments(found)]
+        if decided and decided[-1] == (one.unit, one.period):
+            return None
+        return self.assign(found.sha256, one.unit, one.period, one.reason, as_of=as_of)
 
-        handout = self._handout(ledger, period)
-        for unit in self.plan.units:
-            path = handout.correction_file(unit)
-            if unit.code in errors:
-                file = found.newest[unit.code]
-                rows = {entry.item: entry for entry in ledger.entries(file)}
-                said = [finding for one, finding in found.return_findings if one.id == file.id]
-                handout.correct(unit, Correction(file.header, rows, said))
-            elif path.exists():
-                _log.info("%s: a correction copy is no longer needed", period)
-                path.unlink()
+    @property
+    def _register_copy(self) -> Path:
+        """The register as it could last be read, for when it is open elsewhere or damaged."""
+        return self.state_dir / "register.xlsx"
+
+    def _read_register(self, plan: Plan) -> Register:
+        from bioduty_xl.plan.register import read_register
+
+        for path in (self.register_file, self._register_copy):
+            if not path.is_file():
+                continue
+            try:
+                register = read_register(path, plan)
+            except (PlanError, OSError):
+                continue
+            if path == self.register_file:
+                return register
+            said = Problem("", 0, f"{self.register_file} 不见了或打不开，暂按上次读到的内容办理")
+            return replace(register, problems=(said, *register.problems))
+        if self.register_file.is_file():
+            said = Problem("", 0, f"{self.register_file} 打不开，其中的内容没有生效，请检查")
+            return Register(problems=(said,))
+        return Register()
+
+    def _publisher(self, ledger: Ledger, period: Period) -> Publisher:
+        from bioduty_xl.publishing import Publisher  # brings pandas
+
+        return Publisher(
+            self.terms,
+            ledger,
+            self._handout(ledger, period),
+            self.report_file(period),
+            self.contact_list_file,
+            self.outbox(period) / f"通报_{period}.docx",
+            self.state_dir / "published",
+        )
+
+    def _reminding(self, ledger: Ledger, period: Period) -> Reminding:
+        from bioduty_xl.reminding import Reminding  # brings pandas
+
+        return Reminding(self.terms, ledger, period, self.outbox(period) / "reminders")
 
     def standing(self, period: str | Period, *, as_of: When) -> Standing:
         """Where a period stands at a moment. Changes nothing."""
         with self._ledger(read_only=True) as ledger:
-            return evidence.take_standing(
-                self.plan, self.settings, ledger, self.period(period), moment(as_of)
-            )
+            return evidence.take_standing(self.terms, ledger, self.period(period), moment(as_of))
 
     def waiting_files(self, period: str | Period, *, as_of: When) -> list[FileRecord]:
         """The files of a period that are held or rejected, each with its reason; archives are left
@@ -431,7 +611,7 @@ class Workspace:
 
         until = moment(as_of) if as_of is not None else ALL_TIME
         with self._ledger(read_only=True) as ledger:
-            found = evidence.gather(self.plan, self.settings, ledger, self.period(period), until)
+            found = evidence.gather(self.terms, ledger, self.period(period), until)
         shown = [*frames.ENTRY_COLUMNS, *frames.own_keys(found)]
         return frames.entries(found)[shown]
 
@@ -445,14 +625,24 @@ class Workspace:
         return self.state_dir / "originals"
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace: no other run works in it meanwhile. A pass holds it for all its
+        steps, which take it again.
+
+        Raises:
+            Busy: another run holds it.
+        """
         require_local(self.state_dir)
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with FileLock(self.state_dir / "lock", timeout=0):
+            with self._lock:
                 yield
         except Timeout:
             raise Busy("另一个 bioduty 正在处理这个工作区，请稍后再试") from None
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
         path = self.state_dir / "ledger.sqlite"

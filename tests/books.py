@@ -126,3 +126,14 @@ def copy(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return target
+
+
+def add_row(ws, sheet, *values):
+    """Add an entry to a sheet of a workspace's register, below those that are there."""
+    book = load_workbook(ws.register_file)
+    row = 3
+    while any(cell.value is not None for cell in book[sheet][row]):
+        row += 1
+    for column, value in enumerate(values, start=1):
+        book[sheet].cell(row, column).value = value
+    book.save(ws.register_file)

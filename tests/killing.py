@@ -25,9 +25,12 @@ class Killer:
 
     process: subprocess.Popen
 
-    def run(self, root, as_of, steps=(None,), seconds=None):
-        """Collect in one child for each of `steps`; returns (exit statuses, steps counted)."""
+    def run(self, root, as_of, steps=(None,), seconds=None, what="collect"):
+        """Collect, or run a whole pass, in one child for each of `steps`; returns (exit
+        statuses, steps counted).
+        """
         request = {
+            "what": what,
             "root": str(root),
             "as_of": as_of,
             "steps": list(steps),
@@ -56,7 +59,11 @@ def killing(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
-        env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": found},
+        env={
+            **os.environ,
+            "LD_PRELOAD": str(library),
+            "PYTHONPATH": os.pathsep.join((found, str(HERE))),
+        },
     )
     try:
         yield Killer(process)

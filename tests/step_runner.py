@@ -1,9 +1,10 @@
-"""Serves one test: runs `collect` in forked children, killed at a step or after a time.
+"""Serves one test: runs `collect`, or a whole pass, in forked children, killed at a step or after a
+time.
 
-Reads a request a line (JSON) on standard input: {"root", "as_of", "steps": [n or null, …],
-"seconds": [s or null, …]}; one child is forked for each step. A child is killed at its step by the
-preloaded library, or after its seconds by a signal. Answers with a line: the wait statuses, and the
-steps that a child which ran to its end has counted.
+Reads a request a line (JSON) on standard input: {"what": "collect" or "pass", "root", "as_of",
+"steps": [n or null, …], "seconds": [s or null, …]}; one child is forked for each step. A child is
+killed at its step by the preloaded library, or after its seconds by a signal. Answers with a line:
+the wait statuses, and the steps that a child which ran to its end has counted.
 """
 
 import ctypes
@@ -15,19 +16,33 @@ import threading
 import time
 from functools import lru_cache
 
-from bioduty_xl import Workspace, workspace
+import year
+
+from bioduty_xl import Workspace, publishing, reminding, workspace  # noqa: F401  # once for all
+from bioduty_xl.batch import run_pass
+from bioduty_xl.domain.calendar import moment
 from bioduty_xl.errors import Busy
 from bioduty_xl.intake import reader, sandbox  # noqa: F401  # so that children need not import it
+from bioduty_xl.plan import register  # noqa: F401
 
 workspace.read_plan = lru_cache(workspace.read_plan)  # read once for all children
 killer = ctypes.CDLL(None)
 BUSY = 75
 
 
-def collect(root, as_of, step, report):
+def one_pass(root, as_of):
+    setattr(*year.stand_in_for_arrival())
+    done = run_pass(Workspace.open(root), moment(as_of), lambda *_: None, by_clock=True)
+    assert not done.failures, done.failures
+
+
+def work(request, step, report):
     killer.step_killer_arm(ctypes.c_long(step or 0))
     try:
-        Workspace.open(root).collect(as_of=as_of)
+        if request["what"] == "pass":
+            one_pass(request["root"], request["as_of"])
+        else:
+            Workspace.open(request["root"]).collect(as_of=request["as_of"])
     except Busy:
         os._exit(BUSY)
     os.write(report, json.dumps(killer.step_killer_count()).encode())
@@ -42,7 +57,7 @@ for line in sys.stdin:
         child = os.fork()
         if child == 0:
             try:
-                collect(request["root"], request["as_of"], step, report)
+                work(request, step, report)
             finally:
                 os._exit(1)
         os.close(report)

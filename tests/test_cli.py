@@ -1,11 +1,14 @@
 """The command line as a stranger meets it: exit statuses, streams, sentences."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from books import add_row
 from commands import bioduty, failed
 from filelock import FileLock
 
@@ -197,10 +200,36 @@ def test_demo_does_not_play_in_a_folder_with_things_in_it(tmp_path):
     assert "不是空文件夹" in failed("demo", tmp_path, expect=1)
 
 
-def test_the_schedule_runs_at_once_and_ends_quietly_when_interrupted(q2):
-    import os
-    import signal
+def test_status_and_doctor_tell_of_the_last_pass(q2):
+    said = bioduty("status", "2024Q2", "--workspace", q2.root, "--as-of", "2024-06-20")
+    assert "最近一次运行" not in said
+    q2.inbox.rename(q2.root / "elsewhere")
+    bioduty("run", "--workspace", q2.root, "--as-of", "2024-06-20T08:30", expect=1)
+    said = bioduty("status", "2024Q2", "--workspace", q2.root, "--as-of", "2024-06-20")
+    assert said.splitlines()[-1].startswith("最近一次运行：2024-06-20 08:30")
+    assert said.splitlines()[-1].endswith("未完成：收件")
+    assert "× 最近一次运行" in bioduty("doctor", "--workspace", q2.root, expect=1)
 
+
+def test_a_bad_row_of_the_register_makes_the_pass_exit_3(q2):
+    add_row(q2, "免报", "市某某局", "2024Q2", "", "经批准")
+    out = bioduty("run", "--workspace", q2.root, "--as-of", "2024-06-20", expect=3)
+    assert "登记表：“免报”第 3 行" in out
+
+
+def test_what_the_system_needs_to_start_passes_is_printed_or_written(q2, tmp_path):
+    for kind in ("systemd", "cron"):
+        text = bioduty("schedule", "--workspace", q2.root, "--print", kind)
+        assert sys.executable in text
+        assert "08:30" in text or "30" in text
+    target = tmp_path / "任务.xml"
+    bioduty("schedule", "--workspace", q2.root, "--print", "schtasks", "-o", target)
+    assert target.read_bytes().decode("utf-16").startswith("<?xml")
+    assert not (q2.state_dir / "passes.jsonl").exists()
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM"])
+def test_the_schedule_runs_at_once_and_ends_quietly_when_stopped(q2, how):
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "bioduty_xl", "schedule", "--workspace", str(q2.root)],
         stdout=subprocess.PIPE,
@@ -209,7 +238,7 @@ def test_the_schedule_runs_at_once_and_ends_quietly_when_interrupted(q2):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         assert running.stdout.readline()
-        os.kill(running.pid, signal.SIGINT)
+        os.kill(running.pid, signal.Signals[how])
         _, said = running.communicate(timeout=30)
     assert running.returncode == 0
     assert b"Traceback" not in said

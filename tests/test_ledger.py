@@ -28,6 +28,27 @@ def old(tmp_path):
     return path
 
 
+def test_a_ledger_of_version_2_opens_and_says_what_it_said(tmp_path):
+    """One return accepted, the same in a file without marks that a person assigned, one PDF."""
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as db:
+        db.executescript((DATA / "ledger_v2.sql").read_text(encoding="utf-8"))
+    db.close()
+    with Ledger(path) as opened:
+        files = [(file.name, file.verdict, file.unit) for file in opened.files(ALL_TIME)]
+        assert files == [
+            *(("a.xlsx", "accepted", "U02"), ("b.xlsx", "duplicate", "U02")),
+            ("c.pdf", "held", None),
+        ]
+        (decided,) = opened.assignments(opened.files(ALL_TIME)[1])
+        assert (decided.unit, decided.reason) == ("U02", "电话核实")
+        assert opened.periods() == [Q2]
+        assert opened.closing(Q2) is None
+        assert opened.uncounted(Q2.shift(1), ALL_TIME) == []
+        assert opened.registered() == opened.reminders(Q2) == []
+    assert columns(path)[1] == len(ledger.MIGRATIONS)
+
+
 def columns(path):
     with sqlite3.connect(path) as db:
         found = {row[1] for row in db.execute("PRAGMA table_info(files)")}

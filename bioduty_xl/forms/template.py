@@ -11,7 +11,6 @@ from copy import copy
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
@@ -28,7 +27,7 @@ from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
 from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
-from bioduty_xl.layout.package import save
+from bioduty_xl.layout.package import packed
 from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, RETURN_FORM
 from bioduty_xl.layout.table import Grid, Location, find_fields, locate, text_of
 
@@ -84,13 +83,11 @@ def build_templates(folder: Path) -> list[Path]:
     the new one, under another name.
     """
     builders = {RETURN_TEMPLATE: _build_return, CONTACTS_TEMPLATE: _build_contacts}
-    with TemporaryDirectory() as scratch:
-        for name, build in builders.items():
-            fresh, target = Path(scratch) / name, folder / name
-            save(build(), fresh)
-            if target.exists() and target.read_bytes() != fresh.read_bytes():
-                target.rename(_free(target))
-            write_whole(target, fresh.read_bytes())
+    for name, build in builders.items():
+        fresh, target = packed(build()), folder / name
+        if target.exists() and target.read_bytes() != fresh:
+            target.rename(_free(target))
+        write_whole(target, fresh)
     return [folder / name for name in builders]
 
 

@@ -241,7 +241,6 @@ def _make_room(sheet: Worksheet, sample: int, more: int) -> int:
     if not (filled or merged):
         return sample
     last, width = sheet.max_row, get_column_letter(sheet.max_column)
-    merged = [area for area in list(sheet.merged_cells.ranges) if area.min_row > sample]
     heights = {n: sheet.row_dimensions[n].height for n in range(sample + 1, last + 1)}
     for area in merged:
         sheet.unmerge_cells(str(area))

@@ -7,7 +7,7 @@ workbook and sheet are kept apart so that a sheet pasted into another unit's fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bioduty_xl.domain.period import Period
@@ -32,6 +32,9 @@ from bioduty_xl.layout.sheets import (
     WORKBOOK_NAME,
 )
 from bioduty_xl.layout.table import Location, cell_at, find_fields, locate
+
+PlanOf = Callable[[Period], Plan]
+"""Gives the plan that holds for a period."""
 
 _ASK = "请核实后让该单位用下发的原表重新报送"
 
@@ -72,18 +75,23 @@ class Identity:
     Attributes:
         stamp: what the marks say.
         unit: the unit, from the plan.
+        plan: that of its period.
         sheet: the sheet to read.
         workbook_marked: whether the workbook's own carriers were there to agree.
     """
 
     stamp: Stamp
     unit: Unit
+    plan: Plan
     sheet: FormSheet
     workbook_marked: bool
 
 
-def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
+def identify(book: RawBook, seal: Seal, plan_of: PlanOf) -> Identity:
     """Settle whose form a workbook is.
+
+    Args:
+        plan_of: the plan of a period; units come and go.
 
     Raises:
         NotAReturn: it is none of our forms.
@@ -98,7 +106,7 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
             raise LayoutMismatch("文件是下发的报送表，但表格的标题行已被删改，" + _ASK)
         raise NotAReturn("这个工作簿不是下发的报送表，请该单位填写下发的报送表后重新报送")
     if sheet.mark_column is None:
-        raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens), seal, plan))
+        raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens), seal, plan_of))
     stamp = _read(seal, sheet.token)
     if any(_read(seal, token) != stamp for token in (*tokens, named or sheet.token)):
         raise WrongUnit(
@@ -106,14 +114,15 @@ def identify(book: RawBook, seal: Seal, plan: Plan) -> Identity:
         )
     if stamp.kind.value != sheet.declared.key:
         raise WrongUnit("表内标识与表格种类不符，" + _ASK)
+    plan = plan_of(stamp.period)
     unit = plan.by_code.get(stamp.unit)
     if unit is None:
         raise WrongUnit(f"表内标识所指的单位（{stamp.unit}）不在责任分工方案中，" + _ASK)
     _check_typed(sheet, stamp, unit, seal, plan)
-    return Identity(stamp, unit, sheet, bool(tokens))
+    return Identity(stamp, unit, plan, sheet, bool(tokens))
 
 
-def identify_assigned(book: RawBook, unit: Unit, period: Period) -> Identity:
+def identify_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Identity:
     """The identity that a person has settled, whatever the marks say.
 
     Raises:
@@ -123,7 +132,7 @@ def identify_assigned(book: RawBook, unit: Unit, period: Period) -> Identity:
     if sheet is None:
         raise NotAReturn("文件里没有报送表的表格，读不出内容，请该单位补报下发的报送表")
     stamp = Stamp(FormKind(sheet.declared.key), "", unit.code, period)
-    return Identity(stamp, unit, sheet, workbook_marked=True)
+    return Identity(stamp, unit, plan, sheet, workbook_marked=True)
 
 
 def _form_sheet(book: RawBook) -> FormSheet | None:
@@ -173,10 +182,10 @@ def _read(seal: Seal, token: str) -> Stamp:
         raise WrongUnit("表内标识被改动过，或者不是本程序下发的表格，" + _ASK) from None
 
 
-def _explain_unmarked(sheet: FormSheet, workbook_marked: bool, seal: Seal, plan: Plan) -> str:
+def _explain_unmarked(sheet: FormSheet, workbook_marked: bool, seal: Seal, plan_of: PlanOf) -> str:
     code = sheet.field("code")
     if looks_like_code(code):
-        owner = _owner_of(code, sheet, seal, plan)
+        owner = _owner_of(code, sheet, seal, plan_of)
         whose = f"（与{owner.name}的校验码相符）" if owner else ""
         return f"表格的标识列已丢失，只剩校验码 {code}{whose}，请核实是哪个单位所报，" + _ASK
     if workbook_marked:
@@ -184,14 +193,16 @@ def _explain_unmarked(sheet: FormSheet, workbook_marked: bool, seal: Seal, plan:
     return "表格与报送表相似，但没有下发时的标识，" + _ASK
 
 
-def _owner_of(code: str, sheet: FormSheet, seal: Seal, plan: Plan) -> Unit | None:
+def _owner_of(code: str, sheet: FormSheet, seal: Seal, plan_of: PlanOf) -> Unit | None:
     """The unit whose form of the typed period shows this 校验码; a hint for people."""
     period = _typed_period(sheet)
     if period is None:
         return None
     kind = FormKind(sheet.declared.key)
-    codes = {seal.visible_code(seal.stamp(kind, unit.code, period)): unit for unit in plan.units}
-    return codes.get(code)
+    units = plan_of(period).units
+    return {seal.visible_code(seal.stamp(kind, unit.code, period)): unit for unit in units}.get(
+        code
+    )
 
 
 def _check_typed(sheet: FormSheet, stamp: Stamp, unit: Unit, seal: Seal, plan: Plan) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit, fold
-from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
+from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity, shortened
 from bioduty_xl.domain.stamp import Forged, FormKind, Seal, looks_like_token
 from bioduty_xl.errors import LayoutMismatch, WrongUnit
-from bioduty_xl.intake.identity import FormSheet, Identity, identify, identify_assigned
+from bioduty_xl.intake.identity import FormSheet, Identity, PlanOf, identify, identify_assigned
 from bioduty_xl.intake.raw import Odd, RawBook
 from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.sheets import CORRECTIONS, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
@@ -51,13 +51,17 @@ class _Row:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
+def read_form(book: RawBook, seal: Seal, plan_of: PlanOf) -> Return:
     """Identify and read a returned workbook.
+
+    Args:
+        plan_of: the plan of a period.
 
     Raises:
         ReturnError: it is none of ours, its marks disagree, or too much of it is gone.
     """
-    identity = identify(book, seal, plan)
+    identity = identify(book, seal, plan_of)
+    plan = identity.plan
     rows = list(_rows(identity.sheet, _template_of(book).columns))
     if sum(bool(row.mark) for row in rows) > ROWS_MAX:
         raise LayoutMismatch(f"表格有 {len(rows)} 行，远多于原表，请核对后重新报送")
@@ -65,7 +69,7 @@ def read_form(book: RawBook, seal: Seal, plan: Plan) -> Return:
     _require_rows_in_place(identity.sheet, keyed, plan)
     if not book.checked:
         _require_whole(identity, keyed, plan)
-    return _read(book, identity, rows, keyed, plan)
+    return _read(book, identity, rows, keyed)
 
 
 def _require_rows_in_place(sheet: FormSheet, keyed: list[tuple[str, _Row]], plan: Plan) -> None:
@@ -105,14 +109,14 @@ def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Retu
     Raises:
         ReturnError: it has no form's table, or several.
     """
-    identity = identify_assigned(book, unit, period)
+    identity = identify_assigned(book, unit, period, plan)
     rows = list(_rows(identity.sheet, _template_of(book).columns))
     keyed = [(key, row) for row in rows if (key := _likely_key(row, plan))]
-    return _read(book, identity, rows, keyed, plan)
+    return _read(book, identity, rows, keyed)
 
 
 def _read(
-    book: RawBook, identity: Identity, rows: list[_Row], keyed: list[tuple[str, _Row]], plan: Plan
+    book: RawBook, identity: Identity, rows: list[_Row], keyed: list[tuple[str, _Row]]
 ) -> Return:
     sheet = identity.sheet
     if sheet.place.doubtful:
@@ -127,7 +131,7 @@ def _read(
     header, header_cells = _header(sheet)
     repairs = [
         *_layout_repairs(book, identity),
-        *_row_repairs(sheet, rows, keyed, plan, _template_of(book)),
+        *_row_repairs(sheet, rows, keyed, identity.plan, _template_of(book)),
         *_unreadable_cells(sheet, rows, keyed, header_cells),
     ]
     form = Return(
@@ -140,7 +144,7 @@ def _read(
     )
     if identity.stamp.kind is FormKind.CONTACTS:
         return replace(form, contacts=tuple(_contacts(identity, rows)))
-    return replace(form, entries=_entries(sheet, keyed, plan))
+    return replace(form, entries=_entries(sheet, keyed, identity.plan))
 
 
 def _header(sheet: FormSheet) -> tuple[dict[str, str], dict[str, str]]:
@@ -336,7 +340,8 @@ def _row_repairs(
         if row.number not in told and said and not _is_templates(row, sheet, template):
             yield _repair(
                 "ROW_WITHOUT_MARK",
-                f"这一行不是原表的行，没有读取，请把内容填入原表对应的行（写有：{_short('；'.join(said))}）",
+                "这一行不是原表的行，没有读取，请把内容填入原表对应的行（写有："
+                f"{shortened('；'.join(said), QUOTED_MOST)}）",
                 title,
                 address(row.number, min(sheet.place.columns.values())),
                 Severity.ERROR,
@@ -406,11 +411,8 @@ _ODD = {
 }
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= QUOTED_MOST else text[:QUOTED_MOST] + "…"
-
-
 def _repair(
     code: str, message: str, sheet: str, cell: str = "", severity: Severity = Severity.WARNING
 ) -> Finding:
+    assert code in REPAIRS, f"{code} is missing in the catalogue"
     return Finding(code, severity, message, sheet, cell)

@@ -13,6 +13,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from bioduty_xl.domain.calendar import CHINA
+from bioduty_xl.domain.chasing import Urgency
+from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet
@@ -20,11 +22,12 @@ from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import (
     DETAIL,
     FINDINGS,
+    LATE_RETURNS,
     MATRIX,
     MISSING_ITEMS,
     OVERVIEW,
     RECEIPTS,
-    REPORT,
+    REMINDERS,
 )
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
@@ -48,6 +51,7 @@ _NOTHING = {
     "detail": "本期还没有可汇总的答复",
     "problems": "各单位没有反映问题",
     "findings": "返回表没有校验意见",
+    "reminders": "截至统计时点没有需要催报的单位",
     "files": "本期还没有收到文件",
 }
 """What an empty sheet says, so that nobody wonders whether it was left out."""
@@ -65,6 +69,8 @@ _STATE_COLOURS = {
     "错误": "#F8CBC6",
     "待处理": "#FFF2CC",
     "拒收": "#F8CBC6",
+    Urgency.URGENT.value: "#FCE0C8",
+    Urgency.VERY_URGENT.value: "#F8CBC6",
 }
 
 _NUMBER_FORMATS = {
@@ -75,33 +81,55 @@ _NUMBER_FORMATS = {
 }
 
 
-def render(evidence: Evidence) -> bytes:
-    """The consolidated workbook as a file's content."""
-    buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        buffer,
-        {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
-    )
+def render(evidence: Evidence, tables: Mapping[str, pd.DataFrame] | None = None) -> bytes:
+    """The consolidated workbook as a file's content.
+
+    Args:
+        tables: the frames of its sheets, where they were made already.
+    """
     standing = evidence.standing
-    book.set_properties(
-        {
-            "title": f"{evidence.plan.title}工作推进情况汇总（{standing.period.label}）",
-            "created": standing.as_of.astimezone(CHINA).replace(tzinfo=None),
-        }
-    )
-    tables = frames.sheets(evidence)
+    title = f"{evidence.plan.title}工作推进情况汇总（{standing.period.label}）"
+    buffer, book = _new_book(title, standing.as_of)
+    tables = frames.sheets(evidence) if tables is None else tables
+    sheets = frames.declared(tables)
     formats = _Formats(book)
-    worksheets = {sheet.key: book.add_worksheet(sheet.title) for sheet in REPORT}
+    worksheets = {sheet.key: book.add_worksheet(sheet.title) for sheet in sheets}
     write_overview(book, worksheets[OVERVIEW.key], evidence, tables)
-    for sheet in REPORT:
+    for sheet in sheets:
         if sheet is not OVERVIEW:
             declared = _with_more(sheet, tables[sheet.key])
             _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
     _link_receipts(worksheets[RECEIPTS.key], tables, formats)
     _fit_wide(worksheets[DETAIL.key])
     _fit_matrix(worksheets[MATRIX.key])
+    if LATE_RETURNS.key in worksheets:
+        _fit_wide(worksheets[LATE_RETURNS.key])
     book.close()
     return buffer.getvalue()
+
+
+def render_reminders(table: pd.DataFrame, period: Period, as_of: datetime) -> bytes:
+    """催报清单 as a file's content.
+
+    Args:
+        table: as `frames.reminders` gives it.
+    """
+    buffer, book = _new_book(f"{REMINDERS.title}（{period.label}）", as_of)
+    worksheet = book.add_worksheet(REMINDERS.title)
+    _write_table(worksheet, REMINDERS, table, _Formats(book), back=None)
+    worksheet.set_header(f"&L{REMINDERS.title}（{period.label}）&R统计时点 {as_of:%Y-%m-%d %H:%M}")
+    book.close()
+    return buffer.getvalue()
+
+
+def _new_book(title: str, created: datetime) -> tuple[io.BytesIO, xlsxwriter.Workbook]:
+    """A workbook in memory whose texts stay texts, and whose bytes depend on its content alone."""
+    buffer = io.BytesIO()
+    plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(buffer, plain)
+    made = created.astimezone(CHINA).replace(tzinfo=None)
+    book.set_properties({"title": title, "created": made})
+    return buffer, book
 
 
 class _Formats:
@@ -161,9 +189,17 @@ def _with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
 
 
 def _write_table(
-    worksheet: Worksheet, sheet: Sheet, table: pd.DataFrame, formats: _Formats
+    worksheet: Worksheet,
+    sheet: Sheet,
+    table: pd.DataFrame,
+    formats: _Formats,
+    back: Sheet | None = OVERVIEW,
 ) -> None:
-    """One real table from A1: headings, rows, filter, frozen heading, print set-up."""
+    """One real table from A1: headings, rows, filter, frozen heading, print set-up.
+
+    Args:
+        back: the sheet that its first heading leads to.
+    """
     last_row, last_column = max(1, len(table)), len(sheet.columns) - 1
     headings: list[Mapping[str, object]] = [
         {"header": column.heading, "header_format": formats.heading} for column in sheet.columns
@@ -172,9 +208,9 @@ def _write_table(
         *(0, 0, last_row, last_column),
         {"name": f"t_{sheet.key}", "columns": headings, "style": None},
     )
-    worksheet.write_url(
-        "A1", f"internal:'{OVERVIEW.title}'!A1", formats.back, sheet.columns[0].heading, "返回总览"
-    )
+    if back is not None:
+        link = f"internal:'{back.title}'!A1"
+        worksheet.write_url("A1", link, formats.back, sheet.columns[0].heading, f"返回{back.title}")
     for index, column in enumerate(sheet.columns):
         worksheet.set_column(index, index, column.width)
     group = None

@@ -8,8 +8,28 @@ from dataclasses import dataclass
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Wording
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.domain.standing import Standing
+from bioduty_xl.domain.standing import Standing, UnitStanding
 from bioduty_xl.ledger import FileRecord
+
+AS_OF = "统计时点"
+"""The line of 口径说明 that states a book's moment."""
+
+
+@dataclass(frozen=True)
+class LateReturn:
+    """补报: a return that came, or was settled, after its quarter was closed.
+
+    Attributes:
+        file: the newest of its unit and quarter.
+        line: where the unit stands with that quarter now.
+        plan: of that quarter.
+        is_correction: whether a return had been counted when the quarter was closed.
+    """
+
+    file: FileRecord
+    line: UnitStanding
+    plan: Plan
+    is_correction: bool
 
 
 @dataclass(frozen=True)
@@ -26,6 +46,7 @@ class Evidence:
         contacts: by unit code, the contact form that counts and its contacts.
         definitions: (subject, text) for the sheet that explains.
         last: where the quarter before stands at the same moment; None where nothing was collected.
+        late: returns of closed quarters that no closed book shows yet.
     """
 
     plan: Plan
@@ -37,6 +58,7 @@ class Evidence:
     contacts: Mapping[str, tuple[FileRecord, tuple[Contact, ...]]]
     definitions: tuple[tuple[str, str], ...]
     last: Standing | None = None
+    late: tuple[LateReturn, ...] = ()
 
     def before(self, unit: str, item: str) -> Entry | None:
         """What a unit reported on an item the quarter before; None where it reported nothing."""

@@ -6,12 +6,14 @@ Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 
+from bioduty_xl.domain.chasing import Chased
 from bioduty_xl.domain.plan import Plan, Unit, UnitKind
 from bioduty_xl.domain.returns import (
     ANSWERED,
@@ -31,20 +33,28 @@ from bioduty_xl.layout.columns import OWN, Filler, Sheet
 from bioduty_xl.layout.sheets import (
     CHANGES,
     CONTACTS,
+    CONTACTS_FORM,
     DEFINITIONS,
     DETAIL,
     FILES,
     FINDINGS,
+    LATE_RETURNS,
     MATRIX,
     MISSING_ITEMS,
     OVERDUE,
     OVERVIEW,
     PROBLEMS,
     RECEIPTS,
+    REMINDERS,
+    REPORT,
     RETURN_FORM,
 )
 from bioduty_xl.ledger import FileRecord
-from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.evidence import AS_OF, Evidence
+from bioduty_xl.report.themes import theme_of
+
+Tables = Mapping[str, pd.DataFrame]
+"""The frame of every sheet of a workbook, by the sheet's key."""
 
 ANSWER_KEYS = tuple(column.key for column in RETURN_FORM.filled_by(Filler.UNIT))
 """Keys of the columns that units fill, in the form's order."""
@@ -56,7 +66,7 @@ ENTRY_COLUMNS = (
 )
 """Columns of `entries`, in order."""
 
-_KINDS = {FormKind.RETURN: "季度报送表", FormKind.CONTACTS: "联系人名单"}
+_KINDS = {FormKind.RETURN: "季度报送表", FormKind.CONTACTS: CONTACTS_FORM.title}
 _UNIT_KINDS = {UnitKind.DEPARTMENT: "部门", UnitKind.COUNTY: "县（区）"}
 _WEIGHTS = {Severity.ERROR: "错误", Severity.WARNING: "提示"}
 
@@ -141,8 +151,28 @@ def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
         CONTACTS.key: contact_list(evidence),
         FINDINGS.key: findings(evidence),
         FILES.key: files(evidence),
+        **({LATE_RETURNS.key: late_returns(evidence)} if evidence.late else {}),
         DEFINITIONS.key: _frame(("name", "text"), list(evidence.definitions)),
     }
+
+
+def declared(tables: Mapping[str, pd.DataFrame]) -> tuple[Sheet, ...]:
+    """The sheets of a consolidated workbook, in order: 补报 is among them where there is any."""
+    more = (LATE_RETURNS,) if LATE_RETURNS.key in tables else ()
+    return (*REPORT[:-1], *more, REPORT[-1])
+
+
+def shown(evidence: Evidence, tables: Mapping[str, pd.DataFrame]) -> str:
+    """A fingerprint of all that a workbook shows, its moment left out: it is worth writing anew
+    only when this differs.
+    """
+    digest = hashlib.sha256()
+    for key, table in (*tables.items(), (CHANGES.key, changes(evidence))):
+        if key == DEFINITIONS.key:
+            table = table[table["name"] != AS_OF]
+        digest.update(key.encode())
+        digest.update(table.to_csv(index=False).encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def overview(evidence: Evidence) -> pd.DataFrame:
@@ -290,7 +320,8 @@ def detail(every: pd.DataFrame, own: tuple[str, ...] = ()) -> pd.DataFrame:
 def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
     """Every problem that a unit reported, by item."""
     reported = every["problems"].map(evidence.wording.is_answer)
-    return every[reported.astype(bool)][list(_keys(PROBLEMS))]
+    found = every[reported.astype(bool)]
+    return found.assign(theme=found["problems"].map(theme_of))[list(_keys(PROBLEMS))]
 
 
 def contact_list(evidence: Evidence) -> pd.DataFrame:
@@ -344,6 +375,84 @@ def files(evidence: Evidence) -> pd.DataFrame:
     ]
     return _frame(_keys(FILES), rows)
 
+
+def late_returns(evidence: Evidence) -> pd.DataFrame:
+    """A row for each item that a return says something on, or should, which came after its quarter
+    was closed.
+    """
+    rows = [
+        (
+            *(str(late.file.period), late.line.unit.code, late.line.unit.name),
+            "更正" if late.is_correction else "补报",
+            *(_naive(late.file.received), late.line.days_overdue),
+            *(cell.obligation.item, late.plan.by_key[cell.obligation.item].title),
+            cell.state.value if cell.state else "",
+            *(cell.entry[key] if cell.entry else "" for key in LATE_ANSWERS),
+            late.file.name,
+            cell.entry.cells.get("progress", "") if cell.entry else "",
+        )
+        for late in evidence.late
+        for cell in late.line.cells
+        if cell.state is not None
+    ]
+    return _frame(_keys(LATE_RETURNS), rows)
+
+
+def reminders(
+    owing: Sequence[Chased],
+    plan: Plan,
+    contacts: Mapping[str, Sequence[Contact]],
+    reminded: Mapping[str, Sequence[date]],
+) -> pd.DataFrame:
+    """催报清单: a row for each unit that owes something.
+
+    Args:
+        owing: in order of urgency.
+        contacts: by unit code.
+        reminded: the days on which a unit was reminded, by its code.
+    """
+    return _frame(
+        _keys(REMINDERS),
+        [
+            _reminder_row(
+                one,
+                plan,
+                next(iter(contacts.get(one.line.unit.code, ())), Contact(one.line.unit.code)),
+                reminded.get(one.line.unit.code, ()),
+            )
+            for one in owing
+        ],
+    )
+
+
+def _reminder_row(
+    one: Chased, plan: Plan, contact: Contact, reminded: Sequence[date]
+) -> tuple[object, ...]:
+    line = one.line
+    missing = [plan.by_key[cell.obligation.item] for cell in line.missing]
+    listed = "\n".join(f"{item.key} {item.title}" for item in missing)
+    everything = f"整份返回表（必报 {len(line.required)} 项）"
+    overdue = line.state is UnitState.OVERDUE
+    return (
+        *(line.unit.code, line.unit.name, _matter(one), line.due),
+        line.days_overdue if overdue else 0,
+        line.working_days_overdue if overdue else 0,
+        one.urgency.value,
+        *(contact.name, contact.phone, contact.office, contact.leader, contact.leader_phone),
+        len(missing),
+        listed if one.has_returned else everything,
+        "、".join(f"{day:%m-%d}" for day in reminded),
+    )
+
+
+def _matter(one: Chased) -> str:
+    if one.has_returned:
+        return "缺项补报"
+    return "逾期未报" if one.line.state is UnitState.OVERDUE else "到期提醒"
+
+
+LATE_ANSWERS = ("status", "progress", "features", "problems", "next_steps")
+"""Columns of a return that 补报 shows."""
 
 _HELPERS = ("unreadable", "last_status", "last_problems")
 """Columns of the merged table that sheets are made from and `entries` does not give out."""

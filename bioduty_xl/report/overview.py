@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
-from bioduty_xl.layout.sheets import CHANGES, OVERVIEW, REPORT
+from bioduty_xl.layout.columns import Sheet
+from bioduty_xl.layout.sheets import CHANGES, OVERVIEW
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
 
@@ -32,7 +36,7 @@ def write_overview(
     book: xlsxwriter.Workbook,
     worksheet: Worksheet,
     evidence: Evidence,
-    tables: dict[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
     """Title, figures, states by part, two charts, and links to every other sheet."""
     standing = evidence.standing
@@ -55,7 +59,7 @@ def write_overview(
     _write_parts(book, worksheet, parts)
     _add_charts(book, worksheet, figures, parts)
     _write_changes(book, worksheet, frames.changes(evidence), _FIGURES_ROW + len(parts) + 17)
-    _write_links(book, worksheet, _FIGURES_ROW + len(figures) + 2)
+    _write_links(book, worksheet, frames.declared(tables), _FIGURES_ROW + len(figures) + 2)
     worksheet.set_landscape()
     worksheet.set_paper(9)
     worksheet.fit_to_pages(1, 1)
@@ -63,6 +67,20 @@ def write_overview(
     worksheet.set_footer("&C第 &P 页 共 &N 页")
     worksheet.hide_gridlines(2)
     worksheet.activate()
+
+
+def figure_cell(figures: pd.DataFrame, name: str) -> str:
+    """Where a figure of 总览 stands, such as `B5`.
+
+    Args:
+        figures: what `frames.overview` gives.
+        name: of the figure, as the sheet says it.
+
+    Raises:
+        ValueError: the sheet has no such figure.
+    """
+    cell: str = xl_rowcol_to_cell(_FIGURES_ROW + list(figures["name"]).index(name), 1)
+    return cell
 
 
 def _write_figures(book: xlsxwriter.Workbook, worksheet: Worksheet, figures: pd.DataFrame) -> None:
@@ -181,11 +199,13 @@ def _parts_chart(book: xlsxwriter.Workbook, parts: pd.DataFrame) -> object:
     return chart
 
 
-def _write_links(book: xlsxwriter.Workbook, worksheet: Worksheet, row: int) -> None:
+def _write_links(
+    book: xlsxwriter.Workbook, worksheet: Worksheet, sheets: tuple[Sheet, ...], row: int
+) -> None:
     link = book.add_format({"font_name": "宋体", "font_color": "#1F5F8B", "underline": 1})
     label = book.add_format({"font_name": "黑体"})
     worksheet.write_string(row - 1, 0, "各表（点击打开）", label)
-    others = [sheet for sheet in REPORT if sheet is not OVERVIEW]
+    others = [sheet for sheet in sheets if sheet is not OVERVIEW]
     for number, sheet in enumerate(others):
         worksheet.write_url(
             row + number // 2, number % 2, f"internal:'{sheet.title}'!A1", link, sheet.title

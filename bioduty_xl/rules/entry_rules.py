@@ -14,6 +14,7 @@ from bioduty_xl.domain.returns import (
     Severity,
     progress_of,
     reason_in,
+    shortened,
     state_of,
 )
 from bioduty_xl.layout.columns import Filler
@@ -112,7 +113,7 @@ def _printed(case: Case, entry: Entry) -> dict[str, str]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= QUOTED_MOST else text[:QUOTED_MOST] + "…"
+    return shortened(text, QUOTED_MOST)
 
 
 def not_assigned(case: Case) -> Iterator[Hit]:

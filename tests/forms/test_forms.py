@@ -15,6 +15,7 @@ from bioduty_xl.forms.template import build_templates
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import CONTACTS_FORM, IDENTITY_SHEET, RETURN_FORM
 from bioduty_xl.plan.book import write_plan
+from bioduty_xl.terms import Terms
 
 HEADINGS = [
     *("序号", "重点任务", "主要举措", "本单位职责", "上期下一步打算", "进展状态"),
@@ -229,7 +230,7 @@ def test_a_unit_name_that_windows_refuses_makes_a_safe_file_name(q2):
     units = (replace(q2.plan.units[0], name="市/发展:改革*委"), *q2.plan.units[1:])
     plan = replace(q2.plan, units=units)
     workspace = Workspace(q2.root, q2.settings)
-    workspace.__dict__["plan"] = plan
+    workspace.__dict__["terms"] = Terms(q2.settings, plan)
     (path,) = workspace.generate("2024Q2", "U01")
     assert path.name == "市_发展_改革_委_2024Q2.xlsx"
 

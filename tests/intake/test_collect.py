@@ -9,6 +9,7 @@ import sys
 import pytest
 from books import FILLED, copy, fill, fill_contacts
 
+from bioduty_xl import Workspace
 from bioduty_xl.errors import BiodutyError, Busy, LedgerError
 from bioduty_xl.intake import filing
 
@@ -157,8 +158,8 @@ def test_an_absent_inbox_is_an_error_not_an_empty_one(q2):
 
 
 def test_a_held_lock_turns_a_second_run_away(q2):
-    with q2._locked(), pytest.raises(Busy):
-        q2.collect(as_of="2024-06-20")
+    with q2.locked(), pytest.raises(Busy):
+        Workspace.open(q2.root).collect(as_of="2024-06-20")
 
 
 def test_a_run_stopped_after_recording_is_taken_up_again(q2, form, monkeypatch):
@@ -324,7 +325,6 @@ def test_a_blank_contact_form_is_among_the_findings(ws):
 
 
 def test_an_outbox_outside_the_workspace_takes_the_forms(ws, tmp_path):
-    from bioduty_xl import Workspace
 
     settings = ws.root / "bioduty.toml"
     text = settings.read_text(encoding="utf-8")
@@ -338,7 +338,6 @@ def test_an_outbox_outside_the_workspace_takes_the_forms(ws, tmp_path):
 def test_a_row_whose_item_left_the_plan_is_said_not_dropped(q2, form):
     from dataclasses import replace
 
-    from bioduty_xl import Workspace
     from bioduty_xl.plan.book import write_plan
 
     write_plan(replace(q2.plan, items=q2.plan.items[:-1]), q2.root / "plan.xlsx")

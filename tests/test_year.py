@@ -1,0 +1,251 @@
+"""Two years of a small city, a pass a day: everything on its day, once; and the same in the end
+with days dropped, a clock that jumps, steps that fail and passes that are killed.
+"""
+
+import random
+import signal
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+import year
+from books import records
+from killing import killing, what_is_missing
+from openpyxl import load_workbook
+
+from bioduty_xl import Workspace
+from bioduty_xl.batch import run_pass
+from bioduty_xl.domain.calendar import moment
+from bioduty_xl.errors import LedgerError
+from bioduty_xl.layout.sheets import LATE_RETURNS, REMINDERS
+
+pytestmark = pytest.mark.slow
+
+FORMS = [
+    *("2024-04-01", "2024-06-01", "2024-09-01", "2024-12-01"),
+    *("2025-03-01", "2025-06-01", "2025-09-01", "2025-12-01"),
+]
+"""The first day of the month in which a quarter falls due; the first was due in April."""
+
+CLOSED = {
+    *(("2024-05-10", "2024Q1"), ("2024-07-10", "2024Q2"), ("2024-10-10", "2024Q3")),
+    *(("2025-01-09", "2024Q4"), ("2025-04-09", "2025Q1"), ("2025-07-10", "2025Q2")),
+    *(("2025-10-10", "2025Q3"), ("2026-01-09", "2025Q4")),
+}
+"""The day after the fourteenth after the due date."""
+
+STAGES = {
+    "2024Q1": {-5: "2024-04-18", -1: "2024-04-24", 1: "2024-04-26", 4: "2024-04-30"}
+    | {8: "2024-05-09"},  # 28 April made up for 1 to 5 May
+    "2024Q2": {-5: "2024-06-18", -1: "2024-06-24", 1: "2024-06-26", 4: "2024-07-01"}
+    | {8: "2024-07-05"},
+    "2024Q3": {-5: "2024-09-18", -1: "2024-09-24", 1: "2024-09-26", 4: "2024-09-30"},
+}
+"""Worked out by hand with the State Council's calendar of 2024. Eight working days after
+2024-09-25 is 2024-10-12, when the quarter is closed.
+"""
+
+
+@pytest.fixture(autouse=True)
+def arrival(monkeypatch):
+    monkeypatch.setattr(*year.stand_in_for_arrival())
+
+
+def world(folder):
+    return year.World(folder / "两年 的世界")
+
+
+def test_two_years_pass_without_a_hand_and_the_same_with_a_third_of_the_days_dropped(tmp_path):
+    full = world(tmp_path / "full")
+    full.live_through(year.START, year.END)
+    check_the_days(full)
+    check_the_late(full.root)
+    check_published_books_come_back(full.root)
+
+    dropped = world(tmp_path / "dropped")
+    days = [year.START + timedelta(days=n) for n in range((year.END - year.START).days)]
+    skipped = frozenset(random.Random(7).sample(days, len(days) // 3))
+    dropped.live_through(year.START, year.END, skipped)
+    assert year.differences(year.final_state(dropped.root), year.final_state(full.root)) == []
+    assert set(year.reminders(dropped.root)) <= set(year.reminders(full.root))
+    assert not any(done.failures for done in dropped.passes.values())
+
+
+def check_the_days(full):
+    passes = full.passes
+    assert [str(day) for day, done in passes.items() if done.forms] == FORMS
+    closed = [(str(day), str(one)) for day, done in passes.items() for one in done.closed]
+    assert sorted(closed) == sorted(CLOSED)
+    assert not any(done.failures for done in passes.values())
+    made = year.reminders(full.root)
+    for (period, unit, due, distance), day in made.items():
+        if period in STAGES and due == {"2024Q1": "2024-04-25"}.get(period, f"{due[:8]}25"):
+            assert STAGES[period][distance] == day, (period, unit)
+    never = {(period, distance) for period, unit, _, distance in made if unit == "U03"}
+    for period, stages in STAGES.items():  # the unit that comes after the quarter is closed
+        assert {distance for one, distance in never if one == period} == set(stages)
+    assert made["2024Q3", "U02", "2024-09-30", -5] == "2024-09-24"  # an extension has its own
+    assert ("2024Q3", "U02", "2024-09-25", 1) not in made
+    assert not any(unit == "U03" and period == "2024Q4" for period, unit, _, _ in made)  # exempt
+    settled = [str(day) for day, done in passes.items() if done.settled]
+    assert settled == ["2025-06-16"]
+    bad = {str(day) for day, done in passes.items() if done.problems}
+    assert min(bad) == "2024-09-06"
+    books = Counter(str(day) for day, done in passes.items() for path in done.books)
+    assert all(count <= 2 for count in books.values())
+    quiet = passes[date(2024, 8, 15)]
+    assert not (quiet.forms or quiet.books or quiet.reminders or quiet.closed)
+    assert not passes[date(2024, 6, 3)].books  # nothing that the book shows has changed
+    assert passes[date(2024, 6, 10)].books  # a return came
+    assert passes[date(2024, 6, 26)].books  # the due date is over
+
+
+def check_the_late(root):
+    ws = Workspace.open(root)
+    found = {
+        period: {
+            (row["报送期"], row["报送单位"], row["类别"])
+            for row in records(ws.report_file(period), LATE_RETURNS.title)
+        }
+        for period in ("2024Q2", "2024Q3", "2025Q4")
+    }
+    assert found == {
+        "2024Q2": {("2024Q1", "市气象局", "补报")},
+        "2024Q3": {("2024Q2", "市气象局", "补报")},
+        "2025Q4": {("2025Q3", "市气象局", "补报")},  # merged away since
+    }
+    assert LATE_RETURNS.title not in load_workbook(ws.report_file("2024Q1")).sheetnames
+    names = {row["报送单位"] for row in records(ws.report_file("2025Q1"), "报送台账")}
+    assert "市教育局" in names
+    names = {row["报送单位"] for row in records(ws.report_file("2025Q2"), "报送台账")}
+    assert "市教育和体育局" in names
+    states = {
+        row["报送单位"]: row["报送状态"] for row in records(ws.report_file("2025Q1"), "报送台账")
+    }
+    assert states["市水利局"] == "按时"  # it came by fax before
+    assert len(records(ws.report_file("2025Q4"), "报送台账")) == 4
+    called = records(ws.outbox("2024Q2") / "reminders" / "催报清单.xlsx", REMINDERS.title)
+    assert [row["报送单位"] for row in called] == ["市气象局"]
+
+
+def check_published_books_come_back(root):
+    """Whatever plan and settings say since; and from the ledger where the kept copy is lost."""
+    ws = Workspace.open(root)
+    book = ws.report_file("2024Q2")
+    published = book.read_bytes()
+    book.unlink()
+    kept = {path: path.read_bytes() for path in (ws.state_dir / "published").iterdir()}
+    assert len(kept) == 8
+    for path in kept:
+        path.unlink()
+    ws.consolidate("2024Q2", as_of="2026-02-01")
+    assert book.read_bytes() == published
+    settings = root / "bioduty.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("due_day = 25", "due_day = 20"), encoding="utf-8")
+    with pytest.raises(LedgerError, match="从备份恢复"):
+        Workspace.open(root).consolidate("2024Q2", as_of="2026-02-01")
+    for path, content in kept.items():
+        path.write_bytes(content)
+    Workspace.open(root).consolidate("2024Q2", as_of="2026-02-01")
+    assert book.read_bytes() == published
+    settings.write_text(text, encoding="utf-8")
+
+
+SPRING = date(2024, 3, 25), date(2024, 7, 20)
+"""Two quarters, the first with the special date."""
+
+
+@pytest.fixture(scope="module")
+def spring(tmp_path_factory):
+    """The final state of an undisturbed spring."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(*year.stand_in_for_arrival())
+        undisturbed = year.World(tmp_path_factory.mktemp("spring") / "w")
+        undisturbed.live_through(*SPRING)
+        return year.final_state(undisturbed.root)
+
+
+def test_a_clock_that_jumps_does_nothing_wrong(tmp_path, spring):
+    """Some hours back, days back, years ahead, then right again."""
+    jumping = world(tmp_path)
+    offsets = {
+        date(2024, 4, 11): timedelta(hours=-5),
+        date(2024, 4, 26): timedelta(days=-40),
+        date(2024, 5, 2): timedelta(days=365 * 3),
+        date(2024, 5, 3): timedelta(days=-365 * 20),
+        date(2024, 6, 18): timedelta(days=-3),
+    }
+    refused = []
+    for n in range((SPRING[1] - SPRING[0]).days + 1):
+        day = SPRING[0] + timedelta(days=n)
+        jumping.live(day, run=day not in offsets)
+        if day in offsets:
+            wrong = moment(f"{day}T08:30") + offsets[day]
+            done = run_pass(Workspace.open(jumping.root), wrong, lambda *_: None, by_clock=True)
+            refused += [day] if done.refused else []
+            assert done.refused == bool(done.failures)
+    assert refused == [date(2024, 4, 26), date(2024, 5, 2), date(2024, 5, 3), date(2024, 6, 18)]
+    assert year.differences(year.final_state(jumping.root), spring) == []
+
+
+def test_steps_that_fail_are_caught_up(tmp_path, spring, monkeypatch):
+    """Each day another step fails; what it should have done is done on a later day."""
+    failing = world(tmp_path)
+    steps = ("record_register", "collect", "close", "generate", "remind", "renew", "mail")
+    chance = random.Random(3)
+    failures = 0
+    for n in range((SPRING[1] - SPRING[0]).days + 1):
+        day = SPRING[0] + timedelta(days=n)
+        with monkeypatch.context() as broken:
+            if day < SPRING[1] and chance.random() < 0.4:
+                error = chance.choice((OSError(28, "No space left on device"), KeyError("x")))
+                broken.setattr(Workspace, chance.choice(steps), _raising(error))
+            failing.live(day)
+        failures += bool(failing.passes[day].failures)
+    assert failures > 20
+    assert year.differences(year.final_state(failing.root), spring) == []
+
+
+def _raising(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.skipif(bool(what_is_missing()), reason=what_is_missing() or "-")
+def test_passes_killed_at_any_step_leave_nothing_undone(tmp_path, spring):
+    """On the days on which something happens the pass is killed at many of its steps, each time
+    from where the last kill left it, before it may run to its end.
+    """
+    killed_days = {
+        date(2024, 4, 1): "forms",
+        date(2024, 4, 24): "reminders",
+        date(2024, 4, 28): "a return, the book, reminders",
+        date(2024, 5, 10): "closing",
+        date(2024, 6, 10): "a return",
+        date(2024, 7, 10): "closing",
+    }
+    lived = world(tmp_path)
+    with killing(tmp_path) as killer:
+        kills = Counter()
+        for n in range((SPRING[1] - SPRING[0]).days + 1):
+            day = SPRING[0] + timedelta(days=n)
+            lived.live(day, run=day not in killed_days)
+            if day in killed_days:
+                kills[day] = kill_on(killer, lived.root, f"{day}T08:30", random.Random(day.day))
+    assert min(kills.values()) >= 8, kills
+    assert year.differences(year.final_state(lived.root), spring) == []
+
+
+def kill_on(killer, root, as_of, chance):
+    """Kill a day's pass at one step after the other until it comes to its end; how often."""
+    kills, step = 0, 1
+    while True:
+        (status,), _ = killer.run(root, as_of, [step], what="pass")
+        if status != -signal.SIGKILL:
+            assert status == 0
+            return kills
+        kills += 1
+        step += chance.randint(1, 12)
