@@ -1,4 +1,4 @@
-"""The desk that a returned file crosses: gate, child process, reader, rules, conclusion.
+"""The desk that a returned file crosses once its cells are read: identity, answers, rules, verdict.
 
 It decides what a file is and writes nothing: `collect` puts its conclusions on record, `inspect`
 only prints them.
@@ -10,27 +10,22 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import Obligation
 from bioduty_xl.domain.returns import Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import Seal
 from bioduty_xl.domain.verdict import Verdict
-from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError
-from bioduty_xl.intake import gate
+from bioduty_xl.errors import BiodutyError, ReturnError
 from bioduty_xl.intake.identity import suggest_unit
-from bioduty_xl.intake.raw import RawBook
+from bioduty_xl.intake.raw import opened
 from bioduty_xl.intake.reader import REPAIRS, UNREAD, read_assigned, read_form
-from bioduty_xl.intake.sandbox import Sandbox
 from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
 from bioduty_xl.rules.registry import every_rule, judge
 from bioduty_xl.rules.rule import Case
 from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
-_MIB = 1 << 20
 CODES = REPAIRS | {"ASSIGNED", "PERIOD_DOUBTFUL"} | {rule.code for rule in every_rule()}
 """Every code that a finding can have."""
 
@@ -44,28 +39,19 @@ class Desk:
     terms: Terms
     seal: Seal
     ledger: Ledger
-    sandbox: Sandbox
 
     @property
     def settings(self) -> Settings:
         """The workspace's settings."""
         return self.terms.settings
 
-    @property
-    def limits(self) -> gate.Limits:
-        """The caps in force."""
-        intake = self.settings.intake
-        return gate.Limits(
-            file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
-        )
-
     def conclude(
-        self, original: Path, name: str, twins: list[FileRecord], file: FileRecord | None = None
+        self, answer: str, name: str, twins: list[FileRecord], file: FileRecord | None = None
     ) -> Conclusion:
         """What becomes of a file. Never raises for anything that the file contains.
 
         Args:
-            original: its bytes.
+            answer: what its reader says of it.
             name: its path below the inbox; it may suggest whose it is.
             twins: files with the same bytes that came before. Only one that was accepted makes
                 this one a duplicate: what was held or rejected is read again, because the plan or
@@ -80,7 +66,7 @@ class Desk:
             return self._repeat(accepted[0])
 
         def accept() -> Conclusion:
-            returned = read_form(self._open(original), self.seal, self.terms.plan)
+            returned = read_form(opened(answer), self.seal, self.terms.plan)
             notes = [*returned.repairs, *_period_doubts(name, returned.period)]
             return self._accept(replace(returned, repairs=tuple(notes)), file)
 
@@ -90,7 +76,7 @@ class Desk:
         return concluded
 
     def conclude_assigned(
-        self, original: Path, file: FileRecord, assignment: Assignment
+        self, answer: str, file: FileRecord, assignment: Assignment
     ) -> Conclusion:
         """What becomes of a file whose unit and period a person has decided.
 
@@ -100,7 +86,7 @@ class Desk:
         unit = plan.by_code[assignment.unit]
 
         def accept() -> Conclusion:
-            returned = read_assigned(self._open(original), unit, assignment.period, plan)
+            returned = read_assigned(opened(answer), unit, assignment.period, plan)
             note = Finding(
                 "ASSIGNED",
                 Severity.WARNING,
@@ -118,12 +104,6 @@ class Desk:
             reason=f"已认定为{unit.name}的来件（{assignment.reason}），但不能作为返回表："
             + concluded.reason,
         )
-
-    def _open(self, original: Path) -> RawBook:
-        form = gate.check(original, self.limits)
-        if form is gate.Format.ARCHIVE:
-            raise NotAReturn("压缩包里还有压缩包，请解压后把其中的报送表放入收件夹")
-        return self.sandbox.read(original, form)
 
     def _hint(self, name: str) -> str:
         unit = suggest_unit(name, self.terms.latest)
@@ -148,13 +128,13 @@ class Desk:
         """The accepted revisions among which an accepted file is one."""
         assert file.kind, "an accepted file has a kind"
         assert file.period, "an accepted file has a period"
-        return self.ledger.revisions(file.kind, file.period)[str(file.unit)]
+        return self.ledger.revisions_of(file.kind, file.period, str(file.unit))
 
     def _accept(self, returned: Return, file: FileRecord | None) -> Conclusion:
         """Take a return. It is compared with those that came before it; one that a person settles
         late may have come before others that are on record already.
         """
-        revisions = self.ledger.revisions(returned.kind, returned.period).get(returned.unit, [])
+        revisions = self.ledger.revisions_of(returned.kind, returned.period, returned.unit)
         others = [one for one in revisions if file is None or one.id != file.id]
         before = [one for one in others if file is None or one.received <= file.received]
         if before and self._says_the_same(returned, before[-1]):
@@ -166,7 +146,7 @@ class Desk:
         case = Case(
             returned,
             self.terms.plan(returned.period),
-            self._obligations(returned),
+            self.terms.duties_of(returned.unit, returned.period),
             self.settings.wording,
             self._entries(before),
             self._entries(self._last_quarter(returned)),
@@ -195,13 +175,9 @@ class Desk:
             and dict(file.header) == dict(returned.header)
         )
 
-    def _obligations(self, returned: Return) -> Mapping[str, Obligation]:
-        duties = self.terms.obligations(returned.period)
-        return {duty.item: duty for duty in duties if duty.unit == returned.unit}
-
     def _last_quarter(self, returned: Return) -> list[FileRecord]:
-        revisions = self.ledger.revisions(returned.kind, returned.period.shift(-1))
-        return revisions.get(returned.unit, [])
+        before = returned.period.shift(-1)
+        return self.ledger.revisions_of(returned.kind, before, returned.unit)
 
     def _entries(self, revisions: list[FileRecord]) -> Mapping[str, Entry]:
         """The rows of the newest of some revisions, by item."""

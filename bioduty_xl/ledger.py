@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,9 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import FormKind, Stamp
 from bioduty_xl.errors import LedgerError
+
+RECEIVED = "received"
+"""The verdict of a file that was not judged yet."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +248,17 @@ class Ledger:
                 db.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Whatever is put on record within is put there in one transaction, at its end."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, or a part of the one that is under way."""
+        if self._db.in_transaction:
+            yield self._db
+            return
         with _told(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -351,7 +364,7 @@ class Ledger:
                 _insert_return(db, file.id, accepted)
             db.executemany(
                 "INSERT INTO findings VALUES (?, ?, ?)",
-                [(file.id, n, _json(asdict(f))) for n, f in enumerate(conclusion.findings)],
+                [(file.id, n, _json(vars(f))) for n, f in enumerate(conclusion.findings)],
             )
 
     def unreported(self) -> list[FileRecord]:
@@ -407,6 +420,10 @@ class Ledger:
         with self._transaction() as db:
             db.execute("INSERT INTO inboxes VALUES (?) ON CONFLICT DO NOTHING", (path,))
 
+    def hashes(self) -> frozenset[str]:
+        """The SHA-256 of every file that ever came."""
+        return frozenset(sha256 for (sha256,) in self._query("SELECT DISTINCT sha256 FROM files"))
+
     def twins(self, file: FileRecord) -> list[FileRecord]:
         """Files with the same bytes that came before."""
         return self._files("sha256 = ? AND id < ?", (file.sha256, file.id))
@@ -446,6 +463,13 @@ class Ledger:
         for file in self._files(where, values):
             found.setdefault(str(file.unit), []).append(file)
         return found
+
+    def revisions_of(self, kind: FormKind, period: Period, unit: str) -> list[FileRecord]:
+        """Accepted files of one unit, oldest first."""
+        return self._files(
+            "period = ? AND kind = ? AND unit = ? AND verdict = 'accepted'",
+            (str(period), kind.value, unit),
+        )
 
     def entries(self, file: FileRecord) -> tuple[Entry, ...]:
         """The answers read from an accepted return form."""
@@ -659,7 +683,7 @@ def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:
     )
     db.executemany(
         "INSERT INTO contacts VALUES (?, ?, ?)",
-        [(file, n, _json(asdict(contact))) for n, contact in enumerate(returned.contacts)],
+        [(file, n, _json(vars(contact))) for n, contact in enumerate(returned.contacts)],
     )
 
 
@@ -704,5 +728,4 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(CHINA).isoformat(timespec="seconds")
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode

@@ -8,18 +8,23 @@ may be stopped anywhere; the next one goes on from what is on record. Nothing is
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from bioduty_xl.desk import Desk
 from bioduty_xl.domain.calendar import CHINA, Calendar
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
 from bioduty_xl.errors import BiodutyError, ConfigError, NotAReturn, ReturnError
 from bioduty_xl.intake import archive, filing, gate
-from bioduty_xl.ledger import Assignment, Conclusion, FileRecord, Ledger
+from bioduty_xl.intake.gate import Limits
+from bioduty_xl.intake.raw import ARCHIVE, LOST, LOST_WORDS
+from bioduty_xl.intake.reading import Reading, Started
+from bioduty_xl.ledger import RECEIVED, Assignment, Conclusion, FileRecord, Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +36,9 @@ OPEN_ELSEWHERE = (
     "文件旁有编辑程序的锁文件，说明正被打开，关闭后再收；确认无人打开的，请删去该锁文件"
 )
 NO_ROOM = "磁盘空间不足，暂未收取，请清理磁盘，下次再收"
-LOST = "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
+
+BATCH = 64
+"""Files that are kept, recorded and concluded together."""
 
 LONG_DAYS = 1
 """After so many days in the inbox, a file that is still not taken is spoken of with its age."""
@@ -44,12 +51,16 @@ class Reception:
     Attributes:
         desk: decides what a file is.
         calendar: says which period is current when a file of no known period comes.
+        reading: has originals read.
+        limits: caps on files.
         inbox, originals: where files come in, and where they are kept.
         latest: the pass's moment; nothing counts as received later.
     """
 
     desk: Desk
     calendar: Calendar
+    reading: Reading
+    limits: Limits
     inbox: Path
     originals: Path
     latest: datetime
@@ -62,17 +73,16 @@ class Reception:
         """
         require_inbox(self.inbox, self.desk.ledger)
         self._mark_inbox()
-        left = self.desk.ledger.unreported()
-        reports = [report for file in left for report in self._resume(file)]
+        filing.clear_partial(self.originals)
+        left = [_Kept(file) for file in self.desk.ledger.unreported()]
+        reports = list(self._conclude_all(_batches(left)))
         found = filing.scan(self.inbox)
         arrivals = [*found.arrivals, *self._changed(found.filed)]
         settled, growing = filing.wait_until_settled(
             arrivals, self.desk.settings.intake.settle_seconds
         )
-        for done, arrival in enumerate(settled):
-            progress(arrival.name, done, len(settled))
-            reports += self._take(arrival)
-        reports += [report for path in self._orphans() for report in self._adopt(path)]
+        reports += self._take(settled, progress)
+        reports += self._conclude_all([self._adopted()])
         self.desk.ledger.mark_reported()
         reports += [self._deferred(arrival, WRITING) for arrival in growing]
         reports += [self._deferred(arrival, OPEN_ELSEWHERE) for arrival in found.open]
@@ -85,15 +95,17 @@ class Reception:
 
     def look_at(self, path: Path, name: str, sha256: str) -> tuple[FileReport, ...]:
         """What would become of a file, and of each member if it is an archive; records nothing."""
-        if not gate.is_archive(path):
-            return (report_of(name, sha256, self._judge(path, name, sha256)),)
+        answer = self.reading.look_at(path, sha256)
+        if answer != ARCHIVE:
+            return (report_of(name, sha256, self._judge(answer, name, sha256)),)
         reports = []
         try:
             for member in self._open_archive(path):
-                kept = filing.store_chunks(archive.chunks(path, member), self.originals)
+                (kept,) = filing.store([archive.chunks(path, member)], self.originals)
+                assert isinstance(kept, str), "a member is there as long as its archive is"
                 inner = f"{name}/{member.name}"
-                conclusion = self._judge(self.originals / kept, inner, kept)
-                reports.append(report_of(inner, kept, conclusion))
+                said = self.reading.look_at(self.originals / kept, kept)
+                reports.append(report_of(inner, kept, self._judge(said, inner, kept)))
         except ReturnError as error:
             return (report_of(name, sha256, Conclusion(error.verdict, str(error))),)
         return (report_of(name, sha256, _sum_up(reports)), *reports)
@@ -104,24 +116,28 @@ class Reception:
         Raises:
             BiodutyError: its original is gone or damaged.
         """
-        ledger = self.desk.ledger
-        original = self.originals / file.sha256
-        if not _is_intact(original):
-            raise BiodutyError(LOST)
-        conclusion = self.desk.conclude_assigned(original, file, assignment)
-        ledger.conclude(file, conclusion, assignment)
+        answer = self.reading.look_at(self.originals / file.sha256, file.sha256)
+        if answer == LOST:
+            raise BiodutyError(LOST_WORDS)
+        conclusion = self.desk.conclude_assigned(answer, file, assignment)
+        with self.desk.ledger.together():
+            self.desk.ledger.conclude(file, conclusion, assignment)
+            if not Verdict(conclusion.verdict).needs_attention:
+                self._settle_with(file, answer)
         _log.info("file %s: assigned, %s", file.sha256[:12], conclusion.verdict)
         if not Verdict(conclusion.verdict).needs_attention:
-            for twin in ledger.with_hash(file.sha256):
-                if twin.id != file.id and twin.verdict in _WAITING:
-                    self._settle(
-                        ledger.reopen(twin),
-                        self.desk.conclude(original, twin.name, [ledger.file(file.id)], twin),
-                    )
-            if file.container is not None:
-                self._settle_archive(ledger.file(file.container))
             self._tidy_settled(filing.scan(self.inbox).filed)
         return report_of(file.name, file.sha256, conclusion)
+
+    def _settle_with(self, file: FileRecord, answer: str) -> None:
+        """Settle what waited with a file: copies of its bytes, and the archive it came in."""
+        ledger = self.desk.ledger
+        for twin in ledger.with_hash(file.sha256):
+            if twin.id != file.id and twin.verdict in _WAITING:
+                conclusion = self.desk.conclude(answer, twin.name, [ledger.file(file.id)], twin)
+                self._settle(ledger.reopen(twin), conclusion)
+        if file.container is not None:
+            self._settle_archive(ledger.file(file.container))
 
     def _settle_archive(self, container: FileRecord) -> None:
         """Sum an archive up anew after one of its members was settled."""
@@ -143,10 +159,6 @@ class Reception:
         if filing.mark_as_ours(self.inbox) and not ledger.knows_inbox(inbox):
             ledger.remember_inbox(inbox)
 
-    def _resume(self, file: FileRecord) -> list[FileReport]:
-        """Go on with what a stopped run left; its archive may have been finished just before."""
-        return self._conclude(self.desk.ledger.file(file.id))
-
     def _changed(self, filed: Sequence[filing.Arrival]) -> list[filing.Arrival]:
         """Of the files taken or put aside, those with bytes that never came before: somebody has
         mended them where they lie or dropped them there, or their copy was not finished when they
@@ -160,7 +172,7 @@ class Reception:
         """The records of a file's bytes; None where it cannot be read, or is too large to be read
         again at each pass and of a size that came before.
         """
-        outsized = arrival.size > self.desk.limits.file_bytes
+        outsized = arrival.size > self.limits.file_bytes
         if outsized and self.desk.ledger.has_size(arrival.size):
             return None
         try:
@@ -168,24 +180,47 @@ class Reception:
         except OSError:
             return None
 
-    def _take(self, arrival: filing.Arrival) -> list[FileReport]:
-        """One arrival, in the only safe order: keep, record, read, conclude, tidy."""
-        outsized = arrival.size > self.desk.limits.file_bytes
-        if outsized and not filing.has_room_for(arrival.size, self.originals):
-            return [self._deferred(arrival, NO_ROOM)]
-        try:
-            sha256 = filing.store(arrival.path, self.originals)
-        except filing.Unavailable:
-            return [self._deferred(arrival, CLOSED)]
-        file = self.desk.ledger.receive(
-            sha256, arrival.name, arrival.size, arrival.changed_ns, arrival.received(self.latest)
+    def _take(
+        self, arrivals: Sequence[filing.Arrival], progress: Callable[[str, int, int], None]
+    ) -> Iterator[FileReport]:
+        """Arrivals, batch by batch, in the only safe order: keep, record, read, conclude, tidy."""
+        kept = self._keep_all(arrivals)
+        for done, report in enumerate(self._conclude_all(kept), start=1):
+            progress(report.file, done, max(done, len(arrivals)))
+            yield report
+
+    def _keep_all(self, arrivals: Sequence[filing.Arrival]) -> Iterator[list[_Waiting]]:
+        """Keep arrivals batch by batch; of one that the store has no room for, what it has."""
+        for batch in _batches(arrivals):
+            try:
+                yield self._keep(batch)
+            except OSError:
+                if len(batch) == 1:
+                    raise
+                yield from (self._keep([arrival]) for arrival in batch)
+
+    def _keep(self, arrivals: Sequence[filing.Arrival]) -> list[_Waiting]:
+        """Put arrivals into the store, then on record."""
+        fitting = [arrival for arrival in arrivals if self._has_room_for(arrival)]
+        hashes = filing.store([filing.chunks(arrival.path) for arrival in fitting], self.originals)
+        kept = dict(zip(fitting, hashes, strict=True))
+        with self.desk.ledger.together():
+            return [self._record(arrival, kept.get(arrival)) for arrival in arrivals]
+
+    def _has_room_for(self, arrival: filing.Arrival) -> bool:
+        outsized = arrival.size > self.limits.file_bytes
+        return not outsized or filing.has_room_for(arrival.size, self.originals)
+
+    def _record(self, arrival: filing.Arrival, kept: str | filing.Unavailable | None) -> _Waiting:
+        if not isinstance(kept, str):
+            return self._deferred(arrival, NO_ROOM if kept is None else CLOSED)
+        ledger = self.desk.ledger
+        file = ledger.receive(
+            kept, arrival.name, arrival.size, arrival.changed_ns, arrival.received(self.latest)
         )
         if file.verdict in _WAITING:  # dropped in again, or not tidied: it may be readable now
-            file = self.desk.ledger.reopen(file)
-        reports = self._conclude(file)
-        if reports[0].verdict is not Verdict.DEFERRED:
-            filing.tidy(arrival, sha256, self.inbox, self._folder(file, reports[0]))
-        return reports
+            file = ledger.reopen(file)
+        return _Kept(file, arrival)
 
     def _folder(self, file: FileRecord, report: FileReport) -> str:
         if report.verdict.needs_attention:
@@ -193,45 +228,108 @@ class Reception:
         period = report.period or self.calendar.current(file.received)
         return f"{filing.TAKEN_FOLDER}/{period}"
 
-    def _orphans(self) -> Iterator[Path]:
-        """Originals of which the ledger knows nothing: a run was stopped between keeping and
-        recording them, and the file was taken from the inbox since.
+    def _adopted(self) -> list[_Waiting]:
+        """Originals of which the ledger knows nothing, put on record: a run was stopped between
+        keeping and recording them, and the file was taken from the inbox since.
         """
-        for path in filing.originals_in(self.originals):
-            if not self.desk.ledger.with_hash(path.name):
-                yield path
+        known = self.desk.ledger.hashes()
+        strays = [path for path in filing.originals_in(self.originals) if path.name not in known]
+        return [self._adopt(path) for path in strays]
 
-    def _adopt(self, path: Path) -> list[FileReport]:
+    def _adopt(self, path: Path) -> _Kept:
         status = path.stat()
         came = datetime.fromtimestamp(int(status.st_mtime), CHINA)
         name = f"（原文件名不详）{path.name[:12]}"
         received = min(came, self.latest)
-        file = self.desk.ledger.receive(
-            path.name, name, status.st_size, status.st_mtime_ns, received
+        return _Kept(
+            self.desk.ledger.receive(path.name, name, status.st_size, status.st_mtime_ns, received)
         )
-        return self._conclude(file)
 
-    def _conclude(self, file: FileRecord) -> list[FileReport]:
-        """Judge a recorded file, unless that was done before; an archive with all its members."""
-        original = self.originals / file.sha256
-        if file.verdict != "received":
-            return [self._filed(file)]
-        if not _is_intact(original):
-            return [self._settle(file, Conclusion(Verdict.HELD.value, LOST))]
-        if file.container is None and gate.is_archive(original):
-            return self._conclude_archive(file, original)
+    def _conclude_all(self, batches: Iterable[Sequence[_Waiting]]) -> Iterator[FileReport]:
+        """Judge what was kept, in order. While a batch is judged, the next ones are being read."""
+        started: deque[tuple[Sequence[_Waiting], Started]] = deque()
+        for batch in batches:
+            hashes = [one.file.sha256 for one in batch if isinstance(one, _Kept) and one.is_open]
+            started.append((batch, self.reading.start(hashes)))
+            if len(started) > self.reading.batches_ahead:
+                yield from self._conclude_batch(*started.popleft())
+        while started:
+            yield from self._conclude_batch(*started.popleft())
+
+    def _conclude_batch(self, batch: Sequence[_Waiting], started: Started) -> Iterator[FileReport]:
+        """Judge a batch and put its verdicts on record together; archives stand by themselves."""
+        answers = self.reading.answers(started)
+
+        def is_archive(one: _Waiting) -> bool:
+            return isinstance(one, _Kept) and one.is_archive(answers)
+
+        for apart, group in groupby(batch, is_archive):
+            if apart:
+                for one in group:
+                    assert isinstance(one, _Kept), "only what was kept can be an archive"
+                    reports = self._conclude_archive(one.file)
+                    self._tidy(one, reports[0])
+                    yield from reports
+            else:
+                yield from self._conclude_together(list(group), answers)
+
+    def _conclude_together(
+        self, waiting: Sequence[_Waiting], answers: Mapping[str, str]
+    ) -> Iterator[FileReport]:
+        with self.desk.ledger.together():
+            reports = [self._conclude(one, answers) for one in waiting]
+        for one, report in zip(waiting, reports, strict=True):
+            if isinstance(one, _Kept):
+                self._tidy(one, report)
+        yield from reports
+
+    def _conclude(self, one: _Waiting, answers: Mapping[str, str]) -> FileReport:
+        """Judge a recorded file, unless that was done before."""
+        if isinstance(one, FileReport):
+            return one
+        file = self.desk.ledger.file(one.file.id)  # an archive before it may have concluded it
+        if file.verdict != RECEIVED:
+            return self._filed(file)
         twins = self.desk.ledger.twins(file)
-        return [self._settle(file, self.desk.conclude(original, file.name, twins, file))]
+        return self._settle(file, self.desk.conclude(answers[file.sha256], file.name, twins, file))
 
-    def _conclude_archive(self, file: FileRecord, original: Path) -> list[FileReport]:
+    def _tidy(self, one: _Kept, report: FileReport) -> None:
+        if one.arrival is not None and report.verdict is not Verdict.DEFERRED:
+            folder = self._folder(one.file, report)
+            filing.tidy(one.arrival, one.file.sha256, self.inbox, folder)
+
+    def _conclude_archive(self, file: FileRecord) -> list[FileReport]:
+        original = self.originals / file.sha256
         try:
             members = self._open_archive(original)
             if not filing.has_room_for(sum(member.size for member in members), self.originals):
                 return [FileReport(file.name, file.sha256, Verdict.DEFERRED, reason=NO_ROOM)]
-            reports = [r for member in members for r in self._take_member(file, original, member)]
+            batches = (self._keep_members(file, original, batch) for batch in _batches(members))
+            reports = list(self._conclude_all(batches))
         except ReturnError as error:
             return [self._settle(file, Conclusion(error.verdict, str(error)))]
         return [self._settle(file, _sum_up(reports)), *reports]
+
+    def _keep_members(
+        self, container: FileRecord, path: Path, members: Sequence[archive.Member]
+    ) -> list[_Waiting]:
+        """Put an archive's members into the store, then on record."""
+        sources = [archive.chunks(path, member) for member in members]
+        hashes = filing.store(sources, self.originals)
+        with self.desk.ledger.together():
+            return [
+                _Kept(
+                    self.desk.ledger.receive(
+                        str(sha256),
+                        f"{container.name}/{member.name}",
+                        member.size,
+                        container.id,  # it has no arrival of its own: once for each archive
+                        container.received,
+                        container,
+                    )
+                )
+                for member, sha256 in zip(members, hashes, strict=True)
+            ]
 
     def _open_archive(self, path: Path) -> list[archive.Member]:
         """The members of an archive that has passed the gate, leftovers of programs left out.
@@ -239,34 +337,21 @@ class Reception:
         Raises:
             ReturnError: it cannot be opened, or has none.
         """
-        gate.check(path, self.desk.limits)
+        with path.open("rb") as file:
+            gate.check(file, self.limits)
         members = [member for member in archive.members(path) if not member.is_leftover]
         if not members:
             raise NotAReturn("压缩包里没有文件，请该单位重新报送")
         return members
-
-    def _take_member(
-        self, container: FileRecord, path: Path, member: archive.Member
-    ) -> list[FileReport]:
-        sha256 = filing.store_chunks(archive.chunks(path, member), self.originals)
-        file = self.desk.ledger.receive(
-            sha256,
-            f"{container.name}/{member.name}",
-            member.size,
-            container.id,  # a member has no arrival of its own: once for each archive that came
-            container.received,
-            container,
-        )
-        return self._conclude(file)
 
     def _settle(self, file: FileRecord, conclusion: Conclusion) -> FileReport:
         self.desk.ledger.conclude(file, conclusion)
         _log.info("file %s: %s", file.sha256[:12], conclusion.verdict)  # names may hold numbers
         return report_of(file.name, file.sha256, conclusion)
 
-    def _judge(self, path: Path, name: str, sha256: str) -> Conclusion:
+    def _judge(self, answer: str, name: str, sha256: str) -> Conclusion:
         twins = self.desk.ledger.with_hash(sha256) if sha256 else []
-        return self.desk.conclude(path, name, twins)
+        return self.desk.conclude(answer, name, twins)
 
     def _filed(self, file: FileRecord) -> FileReport:
         return FileReport(
@@ -290,6 +375,33 @@ class Reception:
             _log.warning("a file has waited %d days in the inbox", days)
         return FileReport(arrival.name, "", Verdict.DEFERRED, reason=reason)
 
+
+@dataclass(frozen=True)
+class _Kept:
+    """A file in the store and on record, which waits to be judged.
+
+    Attributes:
+        arrival: where it lies in the inbox; None for what came otherwise.
+    """
+
+    file: FileRecord
+    arrival: filing.Arrival | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not judged yet."""
+        return self.file.verdict == RECEIVED
+
+    def is_archive(self, answers: Mapping[str, str]) -> bool:
+        """Whether it is to be opened: what comes out of one is not."""
+        is_member = self.file.container is not None
+        return self.is_open and not is_member and answers[self.file.sha256] == ARCHIVE
+
+
+_Waiting = _Kept | FileReport
+"""What a batch is made of: files to judge, and reports on those that could not be taken."""
+
+_T = TypeVar("_T")
 
 _WAITING = (Verdict.HELD, Verdict.REJECTED)
 
@@ -340,12 +452,10 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
     raise ConfigError(f"收件台账中没有“{wanted}”，请写收件台账“文件”列中的名称")
 
 
-def _is_intact(original: Path) -> bool:
-    """Whether the store still holds the bytes that its name says."""
-    try:
-        return filing.hash_of(original) == original.name
-    except FileNotFoundError:
-        return False
+def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Items, so many at a time that one commit and one flush serve them all."""
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def _sum_up(reports: list[FileReport]) -> Conclusion:

@@ -6,7 +6,8 @@ quarters stay as they were. Who needs units, due dates or duties asks here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -48,6 +49,15 @@ class Terms:
     def obligations(self, period: Period) -> tuple[Obligation, ...]:
         """What must or may be reported for a period."""
         return self.plan(period).obligations(self.settings.rules.required)
+
+    def duties_of(self, unit: str, period: Period) -> Mapping[str, Obligation]:
+        """What one unit must or may report for a period, by item key."""
+        if period not in self._duties:
+            by_unit: dict[str, dict[str, Obligation]] = defaultdict(dict)
+            for duty in self.obligations(period):
+                by_unit[duty.unit][duty.item] = duty
+            self._duties[period] = dict(by_unit)
+        return self._duties[period].get(unit, {})
 
     def predecessors(self, period: Period) -> dict[str, list[str]]:
         """Codes of the units that were merged into a unit with the start of a period, by its
@@ -108,6 +118,11 @@ class Terms:
                 days={day: change.works for change in register.days for day in change.days},
             ),
         )
+
+    @cached_property
+    def _duties(self) -> dict[Period, dict[str, dict[str, Obligation]]]:
+        """By period and unit code, as they were asked for."""
+        return {}
 
     @cached_property
     def _changes(self) -> Sequence[UnitChange]:

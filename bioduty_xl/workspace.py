@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -38,8 +39,9 @@ from bioduty_xl.errors import (
     LedgerError,
     PlanError,
 )
-from bioduty_xl.intake import filing
-from bioduty_xl.intake.sandbox import Sandbox
+from bioduty_xl.intake import filing, sandbox
+from bioduty_xl.intake.gate import Limits
+from bioduty_xl.intake.reading import Reading
 from bioduty_xl.layout.atomic import clear_scratch, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
@@ -65,6 +67,7 @@ Progress = Callable[[str, int, int], None]
 When = datetime | date | str
 """A moment: see `domain.calendar.moment`."""
 
+_MIB = 1 << 20
 _HASHED_MOST = 8
 """`inspect` takes the hash of a file of up to so many times the largest that is read."""
 
@@ -320,11 +323,19 @@ class Workspace:
     def _has_ended(self, period: Period, as_of: datetime) -> bool:
         return as_of > end_of_day(self.terms.calendar.closing(period))
 
-    def collect(self, *, as_of: When | None = None, progress: Progress = _no_progress) -> Collected:
+    def collect(
+        self,
+        *,
+        as_of: When | None = None,
+        progress: Progress = _no_progress,
+        executor: Executor | None = None,
+    ) -> Collected:
         """Take everything from the inbox: keep it, record it, read it, judge it, tidy it away.
 
         Args:
             as_of: the pass's moment; nothing counts as received later. None: arrival times stand.
+            executor: whose workers read the files, such as dask's (`Client.get_executor()`); they
+                need this package. None: processes of this machine.
 
         Returns:
             A verdict for each file in the inbox, and for each that a stopped run left unread.
@@ -334,9 +345,9 @@ class Workspace:
             Busy: another run holds the workspace.
         """
         latest = moment(as_of) if as_of is not None else ALL_TIME
-        with self.locked(), self._ledger() as ledger, self._sandbox(tries=2) as sandbox:
-            desk = Desk(self.terms, self._seal(ledger), ledger, sandbox)
-            return self._reception(desk, latest).take_all(progress)
+        with self.locked(), self._ledger() as ledger, self._reading(executor) as reading:
+            desk = Desk(self.terms, self._seal(ledger), ledger)
+            return self._reception(desk, reading, latest).take_all(progress)
 
     def assign(
         self,
@@ -367,15 +378,15 @@ class Workspace:
         owner = self.find_unit(unit, wanted)
         if not reason.strip():
             raise ConfigError("请写明认定的理由")
-        with self.locked(), self._ledger() as ledger, self._sandbox() as sandbox:
+        with self.locked(), self._ledger() as ledger, self._reading() as reading:
             found = find_file(ledger.files(ALL_TIME), file)
             _require_assignable(found, ledger)
             if not any(ledger.units_with_form(kind, wanted) for kind in FormKind):
                 raise ConfigError(f"{wanted} 还没有下发过表格，请核对报送期")
-            desk = Desk(self.terms, self._seal(ledger), ledger, sandbox)
+            desk = Desk(self.terms, self._seal(ledger), ledger)
             decided = moment(as_of) if as_of is not None else None
             assignment = Assignment(owner.code, wanted, reason.strip(), decided)
-            return self._reception(desk, ALL_TIME).assign(found, assignment)
+            return self._reception(desk, reading, ALL_TIME).assign(found, assignment)
 
     def inspect(self, file: str | Path) -> FileReport:
         """Say what `collect` would make of a file. Changes nothing.
@@ -390,13 +401,18 @@ class Workspace:
             return FileReport(str(file), "", Verdict.IGNORED, reason=LEFTOVER)
         with (
             self._ledger(read_only=True) as ledger,
-            self._sandbox(in_all=self.settings.intake.read_seconds) as sandbox,
             TemporaryDirectory() as scratch,
+            Reading(
+                self._reading_terms(tries=1),
+                Path(scratch),
+                in_all=self.settings.intake.read_seconds,
+            ) as reading,
         ):
-            desk = Desk(self.terms, self._known_seal(ledger), ledger, sandbox)
-            outsized = path.stat().st_size > _HASHED_MOST * desk.limits.file_bytes
+            desk = Desk(self.terms, self._known_seal(ledger), ledger)
+            outsized = path.stat().st_size > _HASHED_MOST * self._limits.file_bytes
             sha256 = "" if outsized else filing.hash_of(path)
-            reception = replace(self._reception(desk, ALL_TIME), originals=Path(scratch))
+            reception = self._reception(desk, reading, ALL_TIME)
+            reception = replace(reception, originals=Path(scratch))
             return reception.look_at(path, str(file), sha256)[0]
 
     def consolidate(
@@ -615,9 +631,11 @@ class Workspace:
         shown = [*frames.ENTRY_COLUMNS, *frames.own_keys(found)]
         return frames.entries(found)[shown]
 
-    def _reception(self, desk: Desk, latest: datetime) -> Reception:
-        calendar = self.rulebook.calendar
-        return Reception(desk, calendar, self.inbox, self.originals, latest)
+    def _reception(self, desk: Desk, reading: Reading, latest: datetime) -> Reception:
+        return Reception(
+            *(desk, self.rulebook.calendar, reading, self._limits),
+            *(self.inbox, self.originals, latest),
+        )
 
     @property
     def originals(self) -> Path:
@@ -653,9 +671,20 @@ class Workspace:
             )
         return Ledger(path, read_only=read_only)
 
-    def _sandbox(self, *, tries: int = 1, in_all: float | None = None) -> Sandbox:
+    @property
+    def _limits(self) -> Limits:
+        """The caps on files in force."""
         intake = self.settings.intake
-        return Sandbox(intake.read_seconds, intake.memory_mb, tries=tries, in_all=in_all)
+        return Limits(
+            file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
+        )
+
+    def _reading_terms(self, tries: int) -> sandbox.Terms:
+        intake = self.settings.intake
+        return sandbox.Terms(self._limits, intake.read_seconds, intake.memory_mb, tries)
+
+    def _reading(self, executor: Executor | None = None) -> Reading:
+        return Reading(self._reading_terms(tries=2), self.originals, executor)
 
     @property
     def _key_file(self) -> Path:

@@ -130,10 +130,14 @@ def _understate(path):
 
 @pytest.mark.parametrize("fault", HOSTILE)
 def test_hostile_packages_are_rejected_before_parsing(q2, filled, tmp_path, monkeypatch, fault):
-    monkeypatch.setattr("bioduty_xl.intake.sandbox.Sandbox.read", lambda *_: 1 / 0)
+    (tmp_path / "parsing_nothing.py").write_text(
+        "from bioduty_xl.intake import parse\nparse.parse = None\nparse.main()\n", "utf-8"
+    )
+    monkeypatch.setattr("bioduty_xl.intake.sandbox._CHILD", "parsing_nothing")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     report = kept(q2, HOSTILE[fault](filled, tmp_path / "bad.xlsx"), "a.xlsx")
     assert report.verdict == "rejected"
-    assert "出错" not in report.reason
+    assert "TypeError" not in report.reason
 
 
 def test_a_million_styled_blank_rows_are_read_not_refused(q2, filled, tmp_path):

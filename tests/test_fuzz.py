@@ -12,7 +12,7 @@ from books import FILLED, fill
 from office import running, what_is_missing
 
 from bioduty_xl import Workspace
-from bioduty_xl.intake.sandbox import Sandbox
+from bioduty_xl.intake.reading import Reading
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +32,12 @@ def fuzzed(tmp_path_factory, handed_out):
     root = tmp_path_factory.mktemp("fuzzed") / "w"
     shutil.copytree(handed_out, root)
     ws = Workspace.open(root)
-    intake = ws.settings.intake
     with (
-        Sandbox(intake.read_seconds, intake.memory_mb) as sandbox,
+        Reading(ws._reading_terms(tries=1), ws.originals) as reading,
         pytest.MonkeyPatch.context() as m,
     ):
-        m.setattr(Workspace, "_sandbox", lambda _, **__: contextlib.nullcontext(sandbox))
+        kept = contextlib.nullcontext(reading)
+        m.setattr("bioduty_xl.workspace.Reading", lambda *_, **__: kept)
         yield ws
 
 

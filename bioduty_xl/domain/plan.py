@@ -207,11 +207,18 @@ class Plan:
         Args:
             rule: the grounds that make an obligation required.
         """
-        return tuple(
-            Obligation(code, item.key, role, bool(rule & item.grounds(code, role)))
-            for item in self.items
-            for code, role in item.assignments
-        )
+        if rule not in self._obligations:
+            self._obligations[rule] = tuple(
+                Obligation(code, item.key, role, bool(rule & item.grounds(code, role)))
+                for item in self.items
+                for code, role in item.assignments
+            )
+        return self._obligations[rule]
+
+    @cached_property
+    def _obligations(self) -> dict[frozenset[Ground], tuple[Obligation, ...]]:
+        """By rule, as they were asked for."""
+        return {}
 
     def with_named_units(self) -> Plan:
         """The same plan with each measure's `units` read anew from its text."""
@@ -281,7 +288,20 @@ class Plan:
 
 def fold(text: str) -> str:
     """A name as it is compared: full-width forms folded, no white space, lower case."""
+    return _folded_once(text) if len(text) <= _REMEMBERED else _folded(text)
+
+
+_REMEMBERED = 300
+"""Characters up to which a text's folded form is remembered: headings, names and what the plan says
+come back in every return.
+"""
+
+
+def _folded(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split()).lower()
+
+
+_folded_once = lru_cache(maxsize=8192)(_folded)
 
 
 def units_named_in(text: str, units: tuple[Unit, ...]) -> tuple[str, ...]:

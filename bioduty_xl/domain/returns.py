@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import fold
@@ -174,6 +174,10 @@ class Wording:
         """The placeholders as texts are compared with them: letters and digits alone, folded."""
         return tuple(dict.fromkeys(map(_without_punctuation, self.placeholders)))
 
+    @cached_property
+    def _known_cores(self) -> frozenset[str]:
+        return frozenset(self.cores)
+
     def is_blank(self, text: str) -> bool:
         """Nothing but white space."""
         return not text.strip()
@@ -183,11 +187,11 @@ class Wording:
         if self.is_blank(text):
             return False
         core = _without_punctuation(text)
-        return not core or core in self.cores
+        return not core or core in self._known_cores
 
     def is_answer(self, text: str) -> bool:
         """Something was said: neither blank nor a placeholder."""
-        return not self.is_blank(text) and not self.is_placeholder(text)
+        return bool(text.strip()) and not self.is_placeholder(text)
 
 
 REASON_COLUMNS = ("progress", "problems", "remark")
@@ -218,8 +222,10 @@ def state_of(entry: Entry | None, wording: Wording) -> ItemState:
 
 def progress_of(entry: Entry) -> Progress | None:
     """The 进展状态 chosen, widths and blanks folded; None when blank or none of the words."""
-    chosen = fold(entry["status"])
-    return next((progress for progress in Progress if fold(progress.value) == chosen), None)
+    return _PROGRESS.get(fold(entry["status"]))
+
+
+_PROGRESS = {fold(progress.value): progress for progress in Progress}
 
 
 def shortened(text: str, most: int) -> str:
@@ -227,7 +233,10 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
+@lru_cache(maxsize=1024)
 def _without_punctuation(text: str) -> str:
-    return "".join(
-        char for char in fold(text) if unicodedata.category(char)[0] in "LN" or char == "\0"
-    )
+    return _PUNCTUATION.sub("", fold(text))
+
+
+_PUNCTUATION = re.compile(r"[^\w\0]|_")
+"""Whatever is neither letter nor digit (Unicode's categories L and N), the end mark left alone."""

@@ -5,6 +5,7 @@ Reads streams under byte caps and never trusts a size that the file states about
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zipfile
@@ -12,13 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from bioduty_xl.errors import NotAReturn, Unreadable
 from bioduty_xl.layout.table import parse_address
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 20
 _MIB = 1 << 20
 _WORKBOOK_PART = "xl/workbook.xml"
 _CONTENT_TYPES = "[Content_Types].xml"
@@ -42,6 +42,12 @@ MERGED_MOST = 4 << 20
 """Cells that one merge may cover; a merge over some whole columns is harmless."""
 
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]+[0-9]+):([A-Z]+[0-9]+)"')
+_SLICE = 1 << 16
+"""Bytes that are counted at once: within them, what is opened and closed again goes unseen."""
+
+_MOST_WAITING = 4
+"""Chunks that may wait to be counted."""
+
 _MERGE_LENGTH = 200
 """Bytes of a chunk's end that are looked at again with the next one."""
 
@@ -104,75 +110,71 @@ class Limits:
     cells: int = 2_000_000
 
 
-def check(path: Path, limits: Limits) -> Format:
-    """Say what the file is, having made sure that it can be parsed.
+def check_size(size: int, limits: Limits) -> None:
+    """Refuse a file for its size alone, before it is read.
+
+    Raises:
+        Unreadable: it is empty or too large.
+    """
+    if size == 0:
+        raise Unreadable("文件是空的（0 字节），请该单位重新报送")
+    if size > limits.file_bytes:
+        raise Unreadable(f"文件有 {size // _MIB} MB，超过上限，请去掉图片等附件后重新报送")
+
+
+def check(file: BinaryIO, limits: Limits) -> Format:
+    """Say what a file is, having made sure that it can be parsed.
 
     Raises:
         NotAReturn: it is no workbook that is read here; the message says what to ask for.
         Unreadable: it is damaged or dangerous.
     """
-    size = path.stat().st_size
-    if size == 0:
-        raise Unreadable("文件是空的（0 字节），请该单位重新报送")
-    if size > limits.file_bytes:
-        raise Unreadable(f"文件有 {size // _MIB} MB，超过上限，请去掉图片等附件后重新报送")
-    with path.open("rb") as file:
-        head = file.read(8)
+    check_size(file.seek(0, os.SEEK_END), limits)
+    file.seek(0)
+    head = file.read(8)
     if head.startswith(b"PK"):
-        return _check_zip(path, limits)
+        return _check_zip(file, limits)
     if head == _OLE2:
-        return _check_ole2(path)
+        return _check_ole2(file)
     kind = next((kind for magic, kind in _OTHER_KINDS.items() if head.startswith(magic)), None)
     what = f"这是{kind}" if kind else "这不是 Excel 工作簿"
     raise NotAReturn(f"{what}，{_ASK}")
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is a zip of other files, by its table of contents alone."""
-    try:
-        with path.open("rb") as file:
-            if file.read(2) != b"PK":
-                return False
-            with zipfile.ZipFile(file) as package:
-                return _format_of(package.namelist()) is Format.ARCHIVE
-    except DAMAGED:
-        return False
-
-
-def _check_ole2(path: Path) -> Format:
+def _check_ole2(file: BinaryIO) -> Format:
     """Tell the kinds of OLE2 file apart by the names of their streams."""
-    streams = {name: _has_stream(path, name) for name in ("EncryptedPackage", "Workbook", "Book")}
+    streams = {name: _has_stream(file, name) for name in ("EncryptedPackage", "Workbook", "Book")}
     if streams["EncryptedPackage"]:
         raise NotAReturn("文件设有打开密码，请去掉密码后重新报送")
     if streams["Workbook"] or streams["Book"]:
         return Format.XLS
-    if _has_stream(path, "WordDocument"):
+    if _has_stream(file, "WordDocument"):
         raise NotAReturn(f"这是 Word 文件，{_ASK}")
     raise NotAReturn(f"这是旧版 Office 文件，不是工作簿，{_ASK}")
 
 
-def _has_stream(path: Path, name: str) -> bool:
+def _has_stream(file: BinaryIO, name: str) -> bool:
     """Whether an OLE2 file's directory has an entry of this name."""
     text = name.encode("utf-16-le")
     length = (len(text) + 2).to_bytes(2, "little")
     entry = text + b"\0" * (64 - len(text)) + length
     offset, tail = 0, b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            block = tail + chunk
-            place = block.find(entry)
-            while place >= 0:
-                if (offset - len(tail) + place) % _DIRECTORY_ENTRY == 0:
-                    return True
-                place = block.find(entry, place + 1)
-            offset += len(chunk)
-            tail = block[-len(entry) :]
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        block = tail + chunk
+        place = block.find(entry)
+        while place >= 0:
+            if (offset - len(tail) + place) % _DIRECTORY_ENTRY == 0:
+                return True
+            place = block.find(entry, place + 1)
+        offset += len(chunk)
+        tail = block[-len(entry) :]
     return False
 
 
-def _check_zip(path: Path, limits: Limits) -> Format:
+def _check_zip(file: BinaryIO, limits: Limits) -> Format:
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as package:
+        with zipfile.ZipFile(file) as package:
             entries = package.infolist()
             names = [entry.filename for entry in entries]
             form = _format_of(names)
@@ -220,7 +222,7 @@ def _check_names(entries: list[zipfile.ZipInfo], limits: Limits, form: Format) -
     seen: set[str] = set()
     for entry in entries if form is not Format.ARCHIVE else ():
         name = entry.filename.replace("\\", "/")
-        if name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name:
+        if name.startswith("/") or ".." in name.split("/") or ":" in name:
             raise Unreadable("文件内有指向外部的路径，不是正常的工作簿，已拒收")
         if name.lower() in seen:
             raise Unreadable("文件内有重名部件，内容无法确定，已拒收")
@@ -254,22 +256,41 @@ def _not_at_all(_: bytes) -> None:
 
 
 class _XmlWatch:
-    """Watches a stream of XML go by, counting; it never parses."""
+    """Watches a stream of XML go by, counting; it never parses.
+
+    What has fewer tags than may be nested or be cells needs no closer count: so it is with most
+    parts of most workbooks, and chunks wait uncounted until it is not.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._depth = self._cells = 0
+        self._depth = self._cells = self._tags = 0
+        self._uncounted: list[bytes] = []
         self._before = b""
         self.look: Callable[[bytes], None] = self._look_at_start
 
     def _look_at_start(self, chunk: bytes) -> None:
-        for encoding in ("ascii", "utf-16-le", "utf-16-be"):
-            if "<!DOCTYPE".encode(encoding) in chunk or "<!ENTITY".encode(encoding) in chunk:
-                raise Unreadable("文件内含有文档类型声明，不是正常的工作簿，已拒收")
+        if b"<!" in chunk or b"\0" in chunk:
+            for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+                if "<!DOCTYPE".encode(encoding) in chunk or "<!ENTITY".encode(encoding) in chunk:
+                    raise Unreadable("文件内含有文档类型声明，不是正常的工作簿，已拒收")
         self.look = self._look_further
         self._look_further(chunk)
 
     def _look_further(self, chunk: bytes) -> None:
+        self._uncounted.append(chunk)
+        self._tags += chunk.count(b"<")
+        if self._tags > min(DEEPEST, self._limits.cells) or len(self._uncounted) > _MOST_WAITING:
+            for waiting in self._uncounted:
+                for start in range(0, len(waiting), _SLICE):
+                    self._count(waiting[start : start + _SLICE])
+            self._uncounted, self._tags = [], self._depth
+        if b"mergeCell" in chunk or b"mergeCell" in self._before:
+            for first, last in _MERGE.findall(self._before + chunk):
+                _check_merge(first.decode(), last.decode())
+        self._before = chunk[-_MERGE_LENGTH:]
+
+    def _count(self, chunk: bytes) -> None:
         closed = chunk.count(b"</")
         opened = chunk.count(b"<") - closed - chunk.count(b"<!") - chunk.count(b"<?")
         self._depth += opened - closed - chunk.count(b"/>")
@@ -278,10 +299,6 @@ class _XmlWatch:
         self._cells += chunk.count(b"</c>")
         if self._cells > self._limits.cells:
             raise Unreadable("表格的使用范围过大，不是填写的报送表，已拒收")
-        if b"mergeCell" in chunk or b"mergeCell" in self._before:
-            for first, last in _MERGE.findall(self._before + chunk):
-                _check_merge(first.decode(), last.decode())
-        self._before = chunk[-_MERGE_LENGTH:]
 
 
 def _check_merge(first: str, last: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit, fold
@@ -62,9 +63,14 @@ class FormSheet:
             return ""
         return self.raw.grid[self.place.row][self.mark_column].strip()
 
+    @cached_property
+    def fields(self) -> dict[str, tuple[int, int]]:
+        """Where the values of the labelled fields above the table stand, by field key."""
+        return find_fields(self.declared, self.raw.grid, self.place.row)
+
     def field(self, key: str) -> str:
         """The text of a labelled field above the table; empty where it is gone."""
-        found = find_fields(self.declared, self.raw.grid, self.place.row).get(key)
+        found = self.fields.get(key)
         return cell_at(self.raw.grid[found[0]], found[1]).strip() if found else ""
 
 

@@ -1,38 +1,49 @@
-"""Runs in the child process: opens one workbook and writes down what is in it.
+"""Runs in the child process: lets a workbook through the gate, opens it, writes down what is in it.
 
-`python -m bioduty_xl.intake.parse MEMORY SECONDS` answers each line of its standard input, a
-request in JSON, with a line: the request's number and JSON. It judges nothing; whatever goes wrong
-here costs only this process.
+`python -m bioduty_xl.intake.parse MEMORY SECONDS LIMITS` answers each line of its standard input, a
+request in JSON, with a line: the request's number and JSON. It judges no return; whatever goes
+wrong here costs only this process.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import signal
 import sys
-from pathlib import Path
 
-from bioduty_xl.intake.raw import READY, RawBook, TooLarge
+from bioduty_xl.errors import ReturnError
+from bioduty_xl.intake import gate
+from bioduty_xl.intake.raw import (
+    ARCHIVE,
+    LOST,
+    READY,
+    RawBook,
+    TooLarge,
+    failure,
+    out_of_reach,
+    refusal,
+)
 
 ANSWER_MAX = 64 << 20
 """Characters of an answer; a form's has some ten thousand."""
 
 
-def parse(path: str, format_: str) -> RawBook:
-    """Everything that identity and answers need from a workbook.
+def parse(content: bytes, form: gate.Format) -> RawBook:
+    """Everything that identity and answers need from a workbook that has passed the gate.
 
     Args:
-        path: its bytes.
-        format_: a `gate.Format` that is a workbook.
+        content: its bytes.
+        form: what it is.
     """
-    content = Path(path).read_bytes()
-    match format_:
-        case "xls":
+    match form:
+        case gate.Format.XLS:
             from bioduty_xl.intake import xls
 
             return xls.read(content)
-        case "ods":
+        case gate.Format.ODS:
             from bioduty_xl.intake import ods
 
             return ods.read(content)
@@ -41,13 +52,40 @@ def parse(path: str, format_: str) -> RawBook:
     return xlsx.read(content)
 
 
-def _answer(request: dict[str, str]) -> str:
+def _answer(request: dict[str, str], limits: gate.Limits) -> str:
+    """What is said of one file: first whether it is whole and safe, then what is in it."""
     try:
-        return _within(ANSWER_MAX, parse(request["path"], request["format"]).to_json())
+        content = _content(request["path"], limits)
+    except FileNotFoundError:
+        return LOST
+    except OSError as error:
+        return out_of_reach(error)
+    except ReturnError as error:
+        return refusal(error)
+    if hashlib.sha256(content).hexdigest() != request["sha256"]:
+        return LOST
+    return _said(content, limits)
+
+
+def _said(content: bytes, limits: gate.Limits) -> str:
+    try:
+        form = gate.check(io.BytesIO(content), limits)
+        if form is gate.Format.ARCHIVE:
+            return ARCHIVE
+        return _within(ANSWER_MAX, parse(content, form).to_json())
+    except ReturnError as error:
+        return refusal(error)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the reader is no Exception
-        return json.dumps({"error": type(error).__name__, "message": str(error)[:500]})
+        return failure(type(error).__name__)
+
+
+def _content(path: str, limits: gate.Limits) -> bytes:
+    """A file's bytes; one that is refused for its size is not read for that."""
+    with open(path, "rb") as file:
+        gate.check_size(os.fstat(file.fileno()).st_size, limits)
+        return file.read()
 
 
 def _within(most: int, answer: str) -> str:
@@ -73,6 +111,7 @@ def main() -> None:
     when nobody is left to stop it is ended by an alarm.
     """
     memory, seconds = int(sys.argv[1]), float(sys.argv[2])
+    limits = gate.Limits(**json.loads(sys.argv[3]))
     _limit(memory)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -83,7 +122,7 @@ def main() -> None:
         request = json.loads(line)
         if sys.platform != "win32":
             signal.alarm(int(2 * seconds) + 5)
-        answer = _answer(request)
+        answer = _answer(request, limits)
         if sys.platform != "win32":
             signal.alarm(0)
         answers.write(f"{request['number']} {answer}\n")

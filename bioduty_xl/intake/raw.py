@@ -1,16 +1,17 @@
-"""A workbook as the child process hands it over: plain cells and marks, nothing of the file's own.
+"""What the child process hands over: a workbook's plain cells and marks, or why there are none.
 
-It crosses between the processes as JSON: what a hostile file does to the child must not be able to
-run code in the parent, as unpickling could.
+It crosses between the processes as a line of JSON: what a hostile file does to the child must not
+be able to run code in the parent, as unpickling could.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError, Unreadable
 from bioduty_xl.layout.table import Grid, address
 
 
@@ -64,7 +65,18 @@ class RawBook:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=True)
+        return json.dumps(
+            {
+                "sheets": [
+                    (one.title, one.visible, one.grid, one.names, one.odd, one.cut)
+                    for one in self.sheets
+                ],
+                "properties": self.properties,
+                "names": self.names,
+                "macros": self.macros,
+                "checked": self.checked,
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> RawBook:
@@ -72,15 +84,88 @@ class RawBook:
         data = json.loads(text)
         sheets = tuple(
             RawSheet(
-                **{
-                    **sheet,
-                    "odd": {cell: Odd(kind) for cell, kind in sheet["odd"].items()},
-                    "cut": tuple(sheet["cut"]),
-                }
+                title,
+                visible,
+                grid,
+                names,
+                {cell: Odd(kind) for cell, kind in odd.items()},
+                tuple(cut),
             )
-            for sheet in data["sheets"]
+            for title, visible, grid, names, odd, cut in data["sheets"]
         )
         return cls(sheets, data["properties"], data["names"], data["macros"], data["checked"])
+
+
+ARCHIVE, LOST, LATE, DIED = (
+    json.dumps({"became": what}) for what in ("archive", "lost", "late", "died")
+)
+"""What is said of a file that is a zip of others, that does not hold the bytes it should, that took
+too long, and at which the process died.
+"""
+
+
+LOST_WORDS = "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
+
+
+def refusal(error: ReturnError) -> str:
+    """The gate's reason, as it crosses."""
+    return json.dumps({"refused": type(error).__name__, "message": error.message})
+
+
+def failure(name: str) -> str:
+    """The name of an error of the reader, as it crosses."""
+    return json.dumps({"error": name})
+
+
+def out_of_reach(error: OSError) -> str:
+    """That the store itself cannot be read, as it crosses."""
+    return json.dumps({"store": error.strerror or type(error).__name__})
+
+
+def opened(answer: str) -> RawBook:
+    """The workbook that an answer of the child holds.
+
+    Raises:
+        BiodutyError: the store cannot be read; the file is not to blame.
+        NotAReturn: it is locked, no workbook, or reading it took too long, too much memory, or
+            killed the process.
+        Unreadable: it is dangerous, or its inside is broken.
+    """
+    if answer.startswith('{"sheets"'):
+        return RawBook.from_json(answer)
+    told = json.loads(answer)
+    if "store" in told:
+        raise BiodutyError(f"保存的原件读不出来（{told['store']}），请检查状态文件夹所在的磁盘")
+    if "refused" in told:
+        raise _REFUSALS[told["refused"]](told["message"])
+    raise _explained(told.get("became", ""), told.get("error", ""))
+
+
+_REFUSALS: Mapping[str, type[ReturnError]] = {
+    kind.__name__: kind for kind in (NotAReturn, Unreadable)
+}
+
+_AGAIN = "请用 Excel 打开核对后另存再报送"
+
+
+def _explained(became: str, error: str) -> ReturnError:
+    """What is said of a file that could not be read, by what it did to its reader."""
+    match became or error:
+        case "archive":
+            return NotAReturn("压缩包里还有压缩包，请解压后把其中的报送表放入收件夹")
+        case "lost":
+            return NotAReturn(LOST_WORDS)
+        case "late":
+            return NotAReturn(f"读取的时间过长，已中止，{_AGAIN}；也可把原文件放回收件夹再试")
+        case "died":
+            return NotAReturn(f"读取时程序异常退出，{_AGAIN}")
+        case "TooLarge" | "MemoryError":
+            return NotAReturn("表格的使用范围过大，请删去表外多余的行列后另存再报送")
+        case "Locked":
+            return NotAReturn("文件设有打开密码，请去掉密码后重新报送")
+        case "PanicException":  # may be the reader's own fault: a person should look at the file
+            return NotAReturn("文件内部有程序不认识的内容，请用 Excel 打开核对后另存再报送")
+    return Unreadable(f"文件内部已损坏或没有传完（{error}），请该单位重新报送")
 
 
 READY = "ready"

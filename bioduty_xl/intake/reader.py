@@ -15,7 +15,7 @@ from bioduty_xl.intake.identity import FormSheet, Identity, PlanOf, identify, id
 from bioduty_xl.intake.raw import Odd, RawBook
 from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.sheets import CORRECTIONS, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
-from bioduty_xl.layout.table import address, cell_at, find_fields, parse_address, rows_below
+from bioduty_xl.layout.table import address, cell_at, parse_address, rows_below
 
 INDISPENSABLE = ("status", "progress")
 """Columns of a return form without which it says nothing."""
@@ -148,7 +148,7 @@ def _read(
 
 
 def _header(sheet: FormSheet) -> tuple[dict[str, str], dict[str, str]]:
-    found = find_fields(sheet.declared, sheet.raw.grid, sheet.place.row)
+    found = sheet.fields
     texts = {key: cell_at(sheet.raw.grid[row], column) for key, (row, column) in found.items()}
     return texts, {key: address(row, column) for key, (row, column) in found.items()}
 

@@ -1,4 +1,8 @@
-"""The child process that reads returned files: what kills it costs one file, not the batch."""
+"""The child process that reads returned files: what kills it costs one file, not the batch.
+
+It is asked for several files at once, so that neither side waits for the other, and answers one by
+one; when it dies or hangs, the file that it was at is told of, and a new one goes on with the rest.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bioduty_xl.errors import BiodutyError, NotAReturn, Unreadable
-from bioduty_xl.intake.gate import Format
-from bioduty_xl.intake.raw import READY, RawBook
-
-_TOO_MUCH = ("TooLarge", "MemoryError")
-"""Errors of the child that say nothing against the file but its size."""
-
-_OURS = ("PanicException",)
-"""Errors of the child that may be the reader's own fault: a person should look at the file."""
+from bioduty_xl.errors import BiodutyError
+from bioduty_xl.intake.gate import Limits
+from bioduty_xl.intake.raw import DIED, LATE, READY
 
 _CHILD = "bioduty_xl.intake.parse"
 
@@ -30,22 +30,41 @@ START_SECONDS = 60.0
 """How long a reading process may take to start."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a reading process may do.
+
+    Attributes:
+        limits: the gate's caps.
+        seconds: how long one file may take.
+        memory_mb: address space of the process (on Windows: its committed memory), in MiB.
+        tries: how often a file that took too long is tried; a busy machine is not the file's fault,
+            so that it has twice the time when it is tried again.
+    """
+
+    limits: Limits
+    seconds: float
+    memory_mb: int
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Original:
+    """A file to read: where it lies, and the SHA-256 that its bytes must have."""
+
+    path: str
+    sha256: str
+
+
 class Sandbox(AbstractContextManager["Sandbox"]):
     """One reading process under limits, started when first needed and replaced when it dies.
 
     Args:
-        seconds: how long one file may take.
-        memory_mb: address space of the process (on Windows: its committed memory), in MiB.
-        tries: how often a file that took too long is tried; a busy machine is not the file's fault.
         in_all: how long all files together may take; None: as long as they need.
     """
 
-    def __init__(
-        self, seconds: float, memory_mb: int, *, tries: int = 1, in_all: float | None = None
-    ) -> None:
-        self._seconds = seconds
-        self._memory = memory_mb << 20
-        self._tries = tries
+    def __init__(self, terms: Terms, *, in_all: float | None = None) -> None:
+        self._terms = terms
         self._left = math.inf if in_all is None else in_all
         self._number = 0
         self._process: subprocess.Popen[str] | None = None
@@ -53,71 +72,79 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        self.stop()
 
-    def read(self, path: Path, form: Format = Format.XLSX) -> RawBook:
-        """The cells and marks of a workbook that has passed the gate.
+    def read(self, originals: Sequence[Original]) -> list[str]:
+        """What the process says of each file, in order; `raw.opened` tells what it means.
 
         Raises:
-            Unreadable: the workbook's inside is broken.
-            NotAReturn: it is locked, or reading it took too long, too much memory, or killed the
-                process.
             BiodutyError: no reading process can be started; the files are not to blame.
         """
-        answer = self._ask(path, form)
-        if answer.startswith('{"error"'):
-            error = json.loads(answer)["error"]
-            if error in _TOO_MUCH:
-                raise NotAReturn("表格的使用范围过大，请删去表外多余的行列后另存再报送")
-            if error == "Locked":
-                raise NotAReturn("文件设有打开密码，请去掉密码后重新报送")
-            if error in _OURS:
-                raise NotAReturn("文件内部有程序不认识的内容，请用 Excel 打开核对后另存再报送")
-            raise Unreadable(f"文件内部已损坏或没有传完（{error}），请该单位重新报送")
-        return RawBook.from_json(answer)
+        answers: list[str] = []
+        late = 0
+        while len(answers) < len(originals):
+            come = self._ask(originals[len(answers) :], self._terms.seconds * (1 + bool(late)))
+            answers += come
+            if come and come[-1] != LATE:
+                late = 0
+                continue
+            late += 1
+            if late < self._terms.tries:
+                answers.pop()
+            else:
+                late = 0
+        return answers
 
-    def _ask(self, path: Path, form: Format) -> str:
-        for left in reversed(range(self._tries)):
-            seconds = min(self._seconds, self._left)
-            started = time.monotonic()
-            try:
-                return self._ask_once(path, form, seconds)
-            except queue.Empty:
-                self._stop()
-                if not left:
-                    raise NotAReturn(
-                        f"读取超过 {self._seconds:g} 秒，已中止，请用 Excel 打开核对后另存再报送；"
-                        "也可把原文件放回收件夹再试"
-                    ) from None
-            finally:
-                self._left = max(0.0, self._left - (time.monotonic() - started))
-        raise AssertionError("at least one try")
+    def _ask(self, originals: Sequence[Original], seconds: float) -> list[str]:
+        """Ask for files; the answers up to the one that did not come, in whose place stands why."""
+        answers: list[str] = []
+        first = self._request(originals)
+        for number, _ in enumerate(originals, start=first):
+            answer = self._next(number, seconds)
+            answers.append(answer)
+            seconds = self._terms.seconds
+            if answer in (LATE, DIED):
+                self.stop()
+                break
+        return answers
 
-    def _ask_once(self, path: Path, form: Format, seconds: float) -> str:
-        process = self._running()
-        assert process.stdin is not None
-        self._number += 1
-        request = {"number": self._number, "path": str(path.resolve()), "format": form.value}
+    def _request(self, originals: Sequence[Original]) -> int:
+        """Send requests all at once; returns the number of the first."""
+        process, first = self._running(), self._number + 1
+        lines = []
+        for original in originals:
+            self._number += 1
+            lines.append(json.dumps({"number": self._number, **asdict(original)}) + "\n")
         try:
-            process.stdin.write(json.dumps(request) + "\n")
+            assert process.stdin is not None
+            process.stdin.write("".join(lines))
             process.stdin.flush()
-            line = self._answers.get(timeout=seconds)
-        except OSError:
-            line = ""
-        number, _, answer = line.partition(" ")
-        if number != str(self._number):  # it died, or its answers are not ours any more
-            self._stop()
-            raise NotAReturn("读取时程序异常退出，请用 Excel 打开核对后另存再报送")
-        return answer
+        except OSError:  # it is dead, as its missing answer will show
+            pass
+        return first
+
+    def _next(self, number: int, seconds: float) -> str:
+        """The answer with a number, or why there is none."""
+        started = time.monotonic()
+        try:
+            line = self._answers.get(timeout=min(seconds, self._left))
+        except queue.Empty:
+            return LATE
+        finally:
+            self._left = max(0.0, self._left - (time.monotonic() - started))
+        found, _, answer = line.partition(" ")
+        return answer.rstrip("\n") if found == str(number) else DIED
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is not None:
-            self._stop()
+            self.stop()
         if self._process is None:
-            limits = [str(self._memory), str(self._seconds)]
+            memory = self._terms.memory_mb << 20
+            limits = json.dumps(asdict(self._terms.limits))
+            arguments = [str(memory), str(self._terms.seconds), limits]
             try:
                 self._process = subprocess.Popen(  # noqa: S603  # our own module
-                    [sys.executable, "-P", "-m", _CHILD, *limits],  # -P: nothing from this folder
+                    [sys.executable, "-P", "-m", _CHILD, *arguments],  # -P: nothing from here
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -129,7 +156,7 @@ class Sandbox(AbstractContextManager["Sandbox"]):
                     f"读取文件的程序不能启动（{error.strerror}），请稍后再试"
                 ) from error
             if sys.platform == "win32":
-                self._job = confine(self._process.pid, self._memory)
+                self._job = confine(self._process.pid, memory)
             self._answers = queue.SimpleQueue()
             threading.Thread(
                 target=_pass_on, args=(self._process, self._answers), daemon=True
@@ -144,10 +171,11 @@ class Sandbox(AbstractContextManager["Sandbox"]):
         except queue.Empty:
             greeting = ""
         if greeting.strip() != READY:
-            self._stop()
+            self.stop()
             raise BiodutyError("读取文件的程序不能启动，请检查内存和 intake.memory_mb，稍后再试")
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the process, if there is one."""
         if self._process is None:
             return
         self._process.kill()

@@ -76,9 +76,9 @@ class Field:
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sheet:
-    """A declared sheet.
+    """A declared sheet; each is itself alone, so that looking one up costs nothing.
 
     Attributes:
         key: its name in code.

@@ -58,9 +58,13 @@ def locate(sheet: Sheet, grid: Grid) -> Location | None:
     """The table of a declared sheet, or None where fewer than half of its headings are in a row."""
     best: Location | None = None
     for number, row in enumerate(grid[:HEADING_ROWS]):
+        if sum(map(bool, row)) * 2 < len(sheet.columns):
+            continue  # too few texts, whatever they are
         found = _match_headings(sheet, number, row)
         if best is None or len(found.columns) > len(best.columns):
             best = found
+        if not best.missing:
+            break
     if best is None or len(best.columns) * 2 < len(sheet.columns):
         return None
     return best
@@ -79,7 +83,7 @@ def find_fields(sheet: Sheet, grid: Grid, above: int) -> dict[str, tuple[int, in
         places = [
             (index, labels[key])
             for index, text in enumerate(row)
-            if (key := fold(text).rstrip(":")) in labels
+            if text and (key := fold(text).rstrip(":")) in labels
         ]
         for (index, key), (end, _) in pairwise([*places, (len(row), "")]):
             filled = (n for n in range(index + 1, end) if row[n].strip())
@@ -100,6 +104,7 @@ def cell_at(row: Sequence[str], index: int) -> str:
     return row[index] if index < len(row) else ""
 
 
+@lru_cache(maxsize=4096)
 def address(row: int, column: int) -> str:
     """`(4, 6)` → `G5`."""
     letters = ""

@@ -87,7 +87,8 @@ def locked_altered(case: Case) -> Iterator[Hit]:
     """A cell that the plan filled says something else now."""
     for entry in case.returned.entries:
         for key, printed in _printed(case, entry).items():
-            if key in entry.answers and fold(text_of(entry[key])) != fold(printed):
+            now = entry.answers.get(key, printed)
+            if now != printed and fold(text_of(now)) != fold(printed):
                 yield Hit.at(
                     entry,
                     key,

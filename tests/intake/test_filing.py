@@ -8,14 +8,14 @@ import pytest
 from books import FILLED, copy, fill
 
 from bioduty_xl.errors import LedgerError, NotAReturn
-from bioduty_xl.intake import filing, sandbox
+from bioduty_xl.intake import filing, gate, sandbox
 
 AS_OF = "2024-06-20"
 
 
 def test_an_original_without_a_row_is_adopted_and_read(q2, form, tmp_path):
     filled = fill(form("市林业局"), tmp_path / "a.xlsx")
-    sha256 = filing.store(filled, q2.originals)
+    (sha256,) = filing.store([filing.chunks(filled)], q2.originals)
     (report,) = q2.collect(as_of=AS_OF).files
     assert (report.verdict, report.unit, report.sha256) == ("accepted", "U02", sha256)
     assert "原文件名不详" in report.file
@@ -154,8 +154,9 @@ def test_windows_puts_the_reading_process_into_a_job_with_a_memory_cap(monkeypat
 
 
 def test_a_reading_process_ends_with_the_one_that_started_it(form, tmp_path):
-    with sandbox.Sandbox(seconds=10, memory_mb=512) as reading:
-        reading.read(form("市林业局"))
+    path = form("市林业局")
+    with sandbox.Sandbox(sandbox.Terms(gate.Limits(), 10, 512)) as reading:
+        reading.read([sandbox.Original(str(path), filing.hash_of(path))])
         child = reading._process.pid
         reading._process.stdin.close()
         reading._process.wait(timeout=10)
