@@ -171,8 +171,8 @@ def test_a_reader_that_aborts_costs_one_file_and_the_batch_goes_on(
         "import os\n"
         "from bioduty_xl.intake import parse\n"
         "whole = parse.parse\n"
-        "def parse_or_die(path, form):\n"
-        "    book = whole(path, form)\n"
+        "def parse_or_die(content, form, parts):\n"
+        "    book = whole(content, form, parts)\n"
         "    return os.abort() if 'abort here' in str(book) else book\n"
         "parse.parse = parse_or_die\n"
         "parse.main()\n",

@@ -122,8 +122,12 @@ def check_size(size: int, limits: Limits) -> None:
         raise Unreadable(f"文件有 {size // _MIB} MB，超过上限，请去掉图片等附件后重新报送")
 
 
-def check(file: BinaryIO, limits: Limits) -> Format:
+def check(file: BinaryIO, limits: Limits, parts: dict[str, bytes | None] | None = None) -> Format:
     """Say what a file is, having made sure that it can be parsed.
+
+    Args:
+        parts: takes the names of a package's parts, with the content of XML that is small, so that
+            who parses it need not unpack it again.
 
     Raises:
         NotAReturn: it is no workbook that is read here; the message says what to ask for.
@@ -133,7 +137,7 @@ def check(file: BinaryIO, limits: Limits) -> Format:
     file.seek(0)
     head = file.read(8)
     if head.startswith(b"PK"):
-        return _check_zip(file, limits)
+        return _check_zip(file, limits, {} if parts is None else parts)
     if head == _OLE2:
         return _check_ole2(file)
     kind = next((kind for magic, kind in _OTHER_KINDS.items() if head.startswith(magic)), None)
@@ -172,7 +176,7 @@ def _has_stream(file: BinaryIO, name: str) -> bool:
     return False
 
 
-def _check_zip(file: BinaryIO, limits: Limits) -> Format:
+def _check_zip(file: BinaryIO, limits: Limits, parts: dict[str, bytes | None]) -> Format:
     try:
         with zipfile.ZipFile(file) as package:
             entries = package.infolist()
@@ -181,7 +185,7 @@ def _check_zip(file: BinaryIO, limits: Limits) -> Format:
             if form is None:
                 raise NotAReturn(_describe_zip(set(names)))
             _check_names(entries, limits, form)
-            _check_content(file, entries, limits, form)
+            _check_content(file, entries, limits, form, parts)
             if form is Format.ODS:
                 _check_odf(package)
     except DAMAGED as error:
@@ -230,7 +234,11 @@ def _check_names(entries: list[zipfile.ZipInfo], limits: Limits, form: Format) -
 
 
 def _check_content(
-    file: BinaryIO, entries: list[zipfile.ZipInfo], limits: Limits, form: Format
+    file: BinaryIO,
+    entries: list[zipfile.ZipInfo],
+    limits: Limits,
+    form: Format,
+    parts: dict[str, bytes | None],
 ) -> None:
     """Unpack every part once, under the caps, and look at what is XML of a workbook."""
     total = 0
@@ -246,6 +254,7 @@ def _check_content(
             size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
             if total + size > limits.unpacked_bytes:
                 raise Unreadable("文件解压后过大，不是正常的工作簿，已拒收")
+            parts[entry.filename] = chunk if is_xml and size == len(chunk) else None
         if (size, checksum) != (entry.file_size, entry.CRC):
             raise zipfile.BadZipFile(entry.filename)
         total += size

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 from bioduty_xl.errors import ReturnError
 from bioduty_xl.intake import gate
@@ -31,12 +32,13 @@ ANSWER_MAX = 64 << 20
 """Characters of an answer; a form's has some ten thousand."""
 
 
-def parse(content: bytes, form: gate.Format) -> RawBook:
+def parse(content: bytes, form: gate.Format, parts: Mapping[str, bytes | None]) -> RawBook:
     """Everything that identity and answers need from a workbook that has passed the gate.
 
     Args:
         content: its bytes.
         form: what it is.
+        parts: what the gate has unpacked of it.
     """
     match form:
         case gate.Format.XLS:
@@ -49,7 +51,7 @@ def parse(content: bytes, form: gate.Format) -> RawBook:
             return ods.read(content)
     from bioduty_xl.intake import xlsx
 
-    return xlsx.read(content)
+    return xlsx.read(content, parts)
 
 
 def _answer(request: dict[str, str], limits: gate.Limits) -> str:
@@ -69,10 +71,11 @@ def _answer(request: dict[str, str], limits: gate.Limits) -> str:
 
 def _said(content: bytes, limits: gate.Limits) -> str:
     try:
-        form = gate.check(io.BytesIO(content), limits)
+        parts: dict[str, bytes | None] = {}
+        form = gate.check(io.BytesIO(content), limits, parts)
         if form is gate.Format.ARCHIVE:
             return ARCHIVE
-        return _within(ANSWER_MAX, parse(content, form).to_json())
+        return _within(ANSWER_MAX, parse(content, form, parts).to_json())
     except ReturnError as error:
         return refusal(error)
     except (KeyboardInterrupt, SystemExit):

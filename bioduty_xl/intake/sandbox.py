@@ -81,18 +81,15 @@ class Sandbox(AbstractContextManager["Sandbox"]):
             BiodutyError: no reading process can be started; the files are not to blame.
         """
         answers: list[str] = []
-        late = 0
+        tries = 0  # of the file that comes next
         while len(answers) < len(originals):
-            come = self._ask(originals[len(answers) :], self._terms.seconds * (1 + bool(late)))
+            come = self._ask(originals[len(answers) :], self._terms.seconds * (1 + bool(tries)))
             answers += come
-            if come and come[-1] != LATE:
-                late = 0
-                continue
-            late += 1
-            if late < self._terms.tries:
+            tries = (tries if len(come) == 1 else 0) + 1
+            if come[-1] == LATE and tries < self._terms.tries:
                 answers.pop()
             else:
-                late = 0
+                tries = 0
         return answers
 
     def _ask(self, originals: Sequence[Original], seconds: float) -> list[str]:

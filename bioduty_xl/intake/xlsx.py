@@ -13,8 +13,10 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from xml.etree.ElementTree import Element, fromstring
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
@@ -49,18 +51,21 @@ _PREFIX = re.compile(rb"<((?:\w+:)?)worksheet[\s>]")
 """What a writer puts before its element names, if anything; found in the first bytes."""
 
 
-def read(content: bytes) -> RawBook:
+def read(content: bytes, parts: Mapping[str, bytes | None]) -> RawBook:
     """Everything that identity and answers need from a package.
+
+    Args:
+        parts: names of its parts, with the content of those that were unpacked already.
 
     Raises:
         TooLarge: a sheet holds far more than any form.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as package:
+    with _Package(content, parts) as package:
         marks = _marks(package)
         walks = {part: _walk(package, part) for part in marks.parts}
         whole = content
         if any(walk.replaced is not None for walk in walks.values()):
-            whole = _replace(package, walks)
+            whole = _replace(package.whole, walks)
     book = CalamineWorkbook.from_filelike(io.BytesIO(whole))
     if len(book.sheets_metadata) != len(marks.parts):
         raise ValueError("sheets")
@@ -75,6 +80,26 @@ def read(content: bytes) -> RawBook:
     return RawBook(tuple(sheets), marks.properties, marks.names, marks.macros)
 
 
+class _Package(AbstractContextManager["_Package"]):
+    """A package of which the small parts are unpacked; the zip is opened for others alone."""
+
+    def __init__(self, content: bytes, parts: Mapping[str, bytes | None]) -> None:
+        self._content = content
+        self.parts = parts
+
+    def __exit__(self, *_: object) -> None:
+        if "whole" in self.__dict__:
+            self.whole.close()
+
+    @cached_property
+    def whole(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(io.BytesIO(self._content))
+
+    def read(self, part: str) -> bytes:
+        unpacked = self.parts.get(part)
+        return self.whole.read(part) if unpacked is None else unpacked
+
+
 @dataclass
 class _Marks:
     """What the package says about itself: the part of each sheet, in order, and the marks."""
@@ -86,8 +111,8 @@ class _Marks:
     local_names: dict[int, dict[str, str]] = field(default_factory=dict)
 
 
-def _marks(package: zipfile.ZipFile) -> _Marks:
-    listed = set(package.namelist())
+def _marks(package: _Package) -> _Marks:
+    listed = package.parts
     workbook = _tree(package.read(WORKBOOK))
     targets = {
         relation.get("Id", ""): posixpath.normpath(
@@ -127,14 +152,15 @@ def _relation_id(sheet: Element) -> str:
     return next(text for name, text in sheet.attrib.items() if name.endswith("/relationships}id"))
 
 
-def _walk(package: zipfile.ZipFile, part: str) -> _Walk:
+def _walk(package: _Package, part: str) -> _Walk:
     """Walk a sheet's XML; where blank rows or far cells were left out, what is left is kept."""
-    large = package.getinfo(part).file_size > _LARGE
-    content = b"".join(_without_blank_rows(package, part)) if large else package.read(part)
+    unpacked = package.parts.get(part)
+    if unpacked is not None and (found := _glance(unpacked)):
+        return found
+    large = unpacked is None and package.whole.getinfo(part).file_size > _LARGE
+    content = b"".join(_without_blank_rows(package.whole, part)) if large else package.read(part)
     if len(content) > _LARGEST:
         raise TooLarge
-    if not large and (found := _glance(content)):
-        return found
     walk = _XmlWalk(content)
     cut = walk.cut()
     if large or cut != content:

@@ -109,10 +109,10 @@ def test_a_reader_that_breaks_costs_one_file(form, tmp_path, monkeypatch, fault,
         "import os, signal\n"
         "from bioduty_xl.intake import parse\n"
         "whole = parse.parse\n"
-        "def broken(content, form):\n"
+        "def broken(content, form, parts):\n"
         "    if content.endswith(b'bad'):\n"
         f"        {fault}\n"
-        "    return whole(content, form)\n"
+        "    return whole(content, form, parts)\n"
         "parse.parse = broken\n"
         "parse.main()\n",
         encoding="utf-8",
@@ -178,9 +178,9 @@ def test_answers_that_are_not_the_readers_own_are_never_believed(form, tmp_path,
     (tmp_path / "talkative.py").write_text(
         "from bioduty_xl.intake import parse\n"
         "whole = parse.parse\n"
-        "def talk(path, form):\n"
+        "def talk(content, form, parts):\n"
         "    print('debug', flush=True)\n"
-        "    return whole(path, form)\n"
+        "    return whole(content, form, parts)\n"
         "parse.parse = talk\n"
         "parse.main()\n",
         encoding="utf-8",
