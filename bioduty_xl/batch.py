@@ -11,6 +11,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 
 import schedule
@@ -37,13 +38,19 @@ off for two quarters is rarer than one whose clock was set wrong."""
 
 
 def run_pass(
-    workspace: Workspace, as_of: datetime, progress: Progress, *, by_clock: bool = False
+    workspace: Workspace,
+    as_of: datetime,
+    progress: Progress,
+    *,
+    by_clock: bool = False,
+    executor: Executor | None = None,
 ) -> Pass:
     """Do what is due at a moment.
 
     Args:
         by_clock: the moment is the machine's own, which may be wrong; it is compared with the last
             pass. A moment that a person has given is believed.
+        executor: whose workers read the files in the inbox; see `Workspace.collect`.
 
     Raises:
         Busy: another run holds the workspace.
@@ -53,13 +60,15 @@ def run_pass(
         if by_clock:
             _check_clock(workspace, done)
         if not done.refused:
-            _do_all(workspace, done, progress)
+            _do_all(workspace, done, progress, executor)
         _trapped(done, "运行情况", lambda: _write_page(workspace, done))
         watch.record(done, workspace.state_dir)
     return done
 
 
-def _do_all(workspace: Workspace, done: Pass, progress: Progress) -> None:
+def _do_all(
+    workspace: Workspace, done: Pass, progress: Progress, executor: Executor | None
+) -> None:
     """Every step, in the order in which one needs the other."""
     as_of = done.as_of
 
@@ -67,7 +76,7 @@ def _do_all(workspace: Workspace, done: Pass, progress: Progress) -> None:
         done.problems += workspace.record_register(as_of)
 
     def collect() -> None:
-        done.collected = workspace.collect(as_of=as_of, progress=progress)
+        done.collected = workspace.collect(as_of=as_of, progress=progress, executor=executor)
 
     def settle() -> None:
         settled, problems = workspace.settle_ownerships(as_of)

@@ -27,6 +27,8 @@ from bioduty_xl.errors import BiodutyError, Busy, ConfigError
 from bioduty_xl.timers import KINDS, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
+    from concurrent.futures import Executor
+
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.workspace import Workspace
 
@@ -263,12 +265,31 @@ def generate(options: Options, period: str | None, unit: str | None, contacts: b
     options.print(printing.generated(chosen, paths), {"period": chosen, "forms": forms})
 
 
+def _workers(function: Callable[..., None]) -> Callable[..., None]:
+    """The option of commands that read returns."""
+    return click.option(
+        "--executor", metavar="dask://HOST:PORT", help="由 dask 集群的各台机器读取返回表"
+    )(function)
+
+
+@contextmanager
+def _executor(name: str | None) -> Iterator[Executor | None]:
+    if name is None:
+        yield None
+        return
+    from bioduty_xl.cluster import executor_of
+
+    with executor_of(name) as executor:
+        yield executor
+
+
 @_command(cli)
-def collect(options: Options) -> None:
+@_workers
+def collect(options: Options, executor: str | None) -> None:
     """收取收件夹中的返回表。"""
     workspace = options.open()
-    with printing.progress(options.quiet) as progress:
-        collected = workspace.collect(as_of=options.as_of, progress=progress)
+    with printing.progress(options.quiet) as progress, _executor(executor) as workers:
+        collected = workspace.collect(as_of=options.as_of, progress=progress, executor=workers)
     data = {"files": [report.as_json() for report in collected.files]}
     options.print(printing.collected(collected), data)
     if collected.needs_attention:
@@ -337,11 +358,12 @@ def assign(options: Options, file: str, unit: str, period: str, reason: str) -> 
 
 
 @_command(cli)
-def run(options: Options) -> None:
+@_workers
+def run(options: Options, executor: str | None) -> None:
     """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
-    with printing.progress(options.quiet) as progress:
-        code = _run_once(workspace, options, progress)
+    with printing.progress(options.quiet) as progress, _executor(executor) as workers:
+        code = _run_once(workspace, options, progress, workers)
     raise SystemExit(code)
 
 
@@ -395,10 +417,14 @@ def doctor(options: Options) -> None:
         raise SystemExit(FAILED)
 
 
-def _run_once(workspace: Workspace, options: Options, progress: Any) -> int:
+def _run_once(
+    workspace: Workspace, options: Options, progress: Any, executor: Executor | None = None
+) -> int:
     from bioduty_xl.batch import run_pass
 
-    done = run_pass(workspace, options.as_of, progress, by_clock=options.by_clock)
+    done = run_pass(
+        workspace, options.as_of, progress, by_clock=options.by_clock, executor=executor
+    )
     options.print(printing.passed(done), printing.passed_json(done))
     if done.failures:
         return FAILED
