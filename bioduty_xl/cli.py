@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bioduty_xl import printing
-from bioduty_xl.config import SETTINGS_FILE
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
 from bioduty_xl.timers import KINDS, printed, schtasks_bytes
@@ -60,6 +59,8 @@ class Options:
         Raises:
             ConfigError: there is none, or its settings cannot be used.
         """
+        from bioduty_xl.config import SETTINGS_FILE
+
         workspace = self.find()
         if workspace is None:
             raise ConfigError(
@@ -437,6 +438,8 @@ def _own_command() -> tuple[str, ...]:
 
 
 def _nearest_workspace() -> Path | None:
+    from bioduty_xl.config import SETTINGS_FILE  # brings pydantic
+
     here = Path.cwd()
     return next((f for f in (here, *here.parents) if (f / SETTINGS_FILE).is_file()), None)
 
