@@ -114,7 +114,8 @@ def identify(book: RawBook, seal: Seal, plan_of: PlanOf) -> Identity:
     if sheet.mark_column is None:
         raise LayoutMismatch(_explain_unmarked(sheet, bool(tokens), seal, plan_of))
     stamp = _read(seal, sheet.token)
-    if any(_read(seal, token) != stamp for token in (*tokens, named or sheet.token)):
+    carried = {*tokens, named or sheet.token} - {sheet.token}
+    if any(_read(seal, token) != stamp for token in sorted(carried)):
         raise WrongUnit(
             "表内标识与文件标识不一致，可能把一个单位的表贴进了另一个单位的文件，" + _ASK
         )

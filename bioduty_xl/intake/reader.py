@@ -62,14 +62,15 @@ def read_form(book: RawBook, seal: Seal, plan_of: PlanOf) -> Return:
     """
     identity = identify(book, seal, plan_of)
     plan = identity.plan
-    rows = list(_rows(identity.sheet, _template_of(book).columns))
+    template = _template_of(book)
+    rows = list(_rows(identity.sheet, template.columns))
     if sum(bool(row.mark) for row in rows) > ROWS_MAX:
         raise LayoutMismatch(f"表格有 {len(rows)} 行，远多于原表，请核对后重新报送")
     keyed = [(_marked_key(row, identity, seal), row) for row in rows if row.mark]
     _require_rows_in_place(identity.sheet, keyed, plan)
     if not book.checked:
         _require_whole(identity, keyed, plan)
-    return _read(book, identity, rows, keyed)
+    return _read(book, identity, rows, keyed, template)
 
 
 def _require_rows_in_place(sheet: FormSheet, keyed: list[tuple[str, _Row]], plan: Plan) -> None:
@@ -110,13 +111,18 @@ def read_assigned(book: RawBook, unit: Unit, period: Period, plan: Plan) -> Retu
         ReturnError: it has no form's table, or several.
     """
     identity = identify_assigned(book, unit, period, plan)
-    rows = list(_rows(identity.sheet, _template_of(book).columns))
+    template = _template_of(book)
+    rows = list(_rows(identity.sheet, template.columns))
     keyed = [(key, row) for row in rows if (key := _likely_key(row, plan))]
-    return _read(book, identity, rows, keyed)
+    return _read(book, identity, rows, keyed, template)
 
 
 def _read(
-    book: RawBook, identity: Identity, rows: list[_Row], keyed: list[tuple[str, _Row]]
+    book: RawBook,
+    identity: Identity,
+    rows: list[_Row],
+    keyed: list[tuple[str, _Row]],
+    template: _Template,
 ) -> Return:
     sheet = identity.sheet
     if sheet.place.doubtful:
@@ -130,8 +136,8 @@ def _read(
         raise LayoutMismatch(f"表格缺少“{headings}”列，请该单位用下发的原表重新报送")
     header, header_cells = _header(sheet)
     repairs = [
-        *_layout_repairs(book, identity),
-        *_row_repairs(sheet, rows, keyed, identity.plan, _template_of(book)),
+        *_layout_repairs(book, identity, template),
+        *_row_repairs(sheet, rows, keyed, identity.plan, template),
         *_unreadable_cells(sheet, rows, keyed, header_cells),
     ]
     form = Return(
@@ -233,7 +239,7 @@ def _contacts(identity: Identity, rows: list[_Row]) -> Iterator[Contact]:
             yield Contact(identity.unit.code, **texts)
 
 
-def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
+def _layout_repairs(book: RawBook, identity: Identity, template: _Template) -> Iterator[Finding]:
     sheet = identity.sheet
     title = sheet.raw.title
     if not identity.workbook_marked:
@@ -254,7 +260,6 @@ def _layout_repairs(book: RawBook, identity: Identity) -> Iterator[Finding]:
             title,
             sheet.raw.cut[0],
         )
-    template = _template_of(book)
     yield from _heading_repairs(sheet, template)
     known = {title.strip(), IDENTITY_SHEET, GUIDE_TITLE, CORRECTIONS.title, *template.sheets}
     for raw in book.sheets:
@@ -369,6 +374,8 @@ def _unreadable_cells(
     header_cells: dict[str, str],
 ) -> Iterator[Finding]:
     """Cells that a unit filled and that hold something else than it meant to say."""
+    if not sheet.raw.odd:
+        return
     items = {row.number: key for key, row in keyed if sheet.declared is RETURN_FORM}
     places = [
         (

@@ -77,13 +77,13 @@ def find_fields(sheet: Sheet, grid: Grid, above: int) -> dict[str, tuple[int, in
     Args:
         above: the heading row; fields stand over it.
     """
-    labels = {fold(entry.label): entry.key for entry in sheet.fields}
+    labels = _labels(sheet)
     found: dict[str, tuple[int, int]] = {}
     for number, row in enumerate(grid[:above]):
         places = [
             (index, labels[key])
             for index, text in enumerate(row)
-            if text and (key := fold(text).rstrip(":")) in labels
+            if 0 < len(text) <= HEADING_LENGTH and (key := fold(text).rstrip(":")) in labels
         ]
         for (index, key), (end, _) in pairwise([*places, (len(row), "")]):
             filled = (n for n in range(index + 1, end) if row[n].strip())
@@ -170,6 +170,12 @@ def _match_headings(sheet: Sheet, number: int, row: Sequence[str]) -> Location:
         tuple(row[index].strip() for index in spare if row[index].strip()),
         tuple(dict.fromkeys(doubtful)),
     )
+
+
+@lru_cache
+def _labels(sheet: Sheet) -> dict[str, str]:
+    """Keys of the labelled fields by folded label."""
+    return {fold(entry.label): entry.key for entry in sheet.fields}
 
 
 @lru_cache
