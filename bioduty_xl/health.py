@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from bioduty_xl.errors import BiodutyError
+from bioduty_xl.errors import BiodutyError, Busy
 from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, open_template
+from bioduty_xl.layout.atomic import SCRATCH
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.ledger import Ledger
 from bioduty_xl.post import PASSWORD_FILE, read_password
@@ -44,10 +47,13 @@ def examine(workspace: Workspace, as_of: datetime) -> list[Check]:
         ("Python", lambda: sys.version.split()[0]),
         ("SQLite", lambda: sqlite3.sqlite_version),
         ("收件夹", lambda: _readable(workspace)),
-        ("状态文件夹", lambda: _writable(workspace)),
+        ("发件夹", lambda: _outbox(workspace)),
+        ("状态文件夹", lambda: _state_folder(workspace)),
+        ("运行锁", lambda: _lock(workspace)),
         ("磁盘空间", lambda: _free_space(workspace)),
         ("责任分工方案", lambda: _plan(workspace)),
         ("模板", lambda: _templates(workspace)),
+        ("字体", _fonts),
         ("台账", lambda: _ledger(workspace)),
         (
             "放假安排",
@@ -79,13 +85,65 @@ def _readable(workspace: Workspace) -> str:
     return str(workspace.inbox)
 
 
-def _writable(workspace: Workspace) -> str:
+def _outbox(workspace: Workspace) -> str:
+    workspace.outbox_root.mkdir(parents=True, exist_ok=True)
+    _write_probe(workspace.outbox_root)
+    return str(workspace.outbox_root)
+
+
+def _state_folder(workspace: Workspace) -> str:
     require_local(workspace.state_dir)
     workspace.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    probe = workspace.state_dir / ".probe"
-    probe.write_bytes(b"")
-    probe.unlink()
+    _write_probe(workspace.state_dir)
     return str(workspace.state_dir)
+
+
+def _write_probe(folder: Path) -> None:
+    probe = folder / f"{SCRATCH}probe"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise BiodutyError(f"{folder} 不能写入（{error.strerror}），请检查权限") from error
+
+
+def _lock(workspace: Workspace) -> str:
+    try:
+        with workspace.locked():
+            return "空闲"
+    except Busy:
+        return "另一次运行正在进行"
+
+
+def _fonts() -> str:
+    """Fonts matter where workbooks and letters are opened, which need not be here."""
+    there = _font_names()
+    if there is None:
+        return "本机不能查询；在打开文件的电脑上应有" + "、".join(FONTS)
+    lost = [name for name, spellings in FONTS.items() if not any(s in there for s in spellings)]
+    return f"没有{'、'.join(lost)}，在本机打开文件时用其他字体代替" if lost else "齐全"
+
+
+FONTS = {
+    "宋体": ("宋体", "simsun"),
+    "黑体": ("黑体", "simhei"),
+    "仿宋": ("仿宋", "simfang"),
+    "楷体": ("楷体", "simkai"),
+    "小标宋": ("小标宋", "xiaobiaosong"),
+}
+"""What the workbooks and letters are set in, with the names by which systems know them."""
+
+
+def _font_names() -> str | None:
+    """The names of the fonts of this machine, in lower case; None where it cannot be asked."""
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"
+        return " ".join(path.name.lower() for path in folder.glob("*"))
+    asked = shutil.which("fc-list")
+    if asked is None:
+        return None
+    done = subprocess.run([asked, ":", "family"], capture_output=True, check=False)  # noqa: S603
+    return done.stdout.decode(errors="replace").lower()
 
 
 def _free_space(workspace: Workspace) -> str:

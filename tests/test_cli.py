@@ -148,6 +148,17 @@ def test_doctor_names_what_is_wrong(q2):
     assert wrong == ["模板"]
 
 
+def test_doctor_looks_at_outbox_lock_and_fonts(q2):
+    q2.outbox_root.rename(q2.root / "elsewhere")
+    q2.outbox_root.write_bytes(b"a file where the folder should be")
+    with q2.locked():
+        done = json.loads(bioduty("doctor", "--workspace", q2.root, "--json", expect=1))
+    checks = {check["name"]: check for check in done["checks"]}
+    assert [name for name, check in checks.items() if not check["is_well"]] == ["发件夹"]
+    assert checks["运行锁"]["message"] == "另一次运行正在进行"
+    assert checks["字体"]["message"]
+
+
 def test_plan_check_is_well_on_the_packaged_plan(tmp_path):
     assert "必报 224 项" in bioduty("plan", "check", cwd=tmp_path)
 
