@@ -86,12 +86,30 @@ class Closing:
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form that was handed out.
+
+    Attributes:
+        file: its path below the outbox.
+        issued: when it first went out; None where the caller did not say.
+        due: the due date printed on it; None where an earlier version wrote it.
+    """
+
+    kind: FormKind
+    unit: str
+    file: str
+    issued: datetime | None
+    due: date | None
+
+
+@dataclass(frozen=True)
 class Reminder:
     """A unit was reminded.
 
     Attributes:
         due: the unit's due date then.
         distance: working days from it.
+        asked: keys of the items that it was asked for; none: the whole return.
         made: when.
     """
 
@@ -99,6 +117,7 @@ class Reminder:
     unit: str
     due: date
     distance: int
+    asked: tuple[str, ...]
     made: datetime
 
 
@@ -169,6 +188,7 @@ CREATE TABLE inboxes (path TEXT PRIMARY KEY) STRICT;
 """
 
 _SCHEMA_3 = """
+ALTER TABLE forms ADD COLUMN due TEXT;
 CREATE TABLE register (
     sheet TEXT NOT NULL, entry TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (sheet, entry)
 ) STRICT;
@@ -182,7 +202,7 @@ CREATE TABLE counted (
 ) STRICT;
 CREATE TABLE reminders (
     period TEXT NOT NULL, unit TEXT NOT NULL, due TEXT NOT NULL, distance INTEGER NOT NULL,
-    made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
+    asked TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
 ) STRICT;
 CREATE TABLE mails (matter TEXT PRIMARY KEY, sent TEXT NOT NULL, address TEXT NOT NULL) STRICT;
 """
@@ -260,22 +280,26 @@ class Ledger:
         with _told(self._path):
             return self._db.execute(statement, tuple(values)).fetchall()
 
-    def record_forms(self, forms: Sequence[tuple[Stamp, str]], issued: datetime | None) -> None:
+    def record_forms(
+        self, forms: Sequence[tuple[Stamp, str, date]], issued: datetime | None
+    ) -> None:
         """Put on record that forms were handed out; a form made again keeps its first date.
 
         Args:
-            forms: each stamp with the file's path below the outbox.
+            forms: each stamp with the file's path below the outbox and the due date printed.
             issued: when; None where the caller does not say.
         """
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO forms VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO forms (kind, unit, period, form_id, version, issued, file, due)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET file = excluded.file, due = excluded.due",
                 [
                     (
                         *(stamp.kind.value, stamp.unit, str(stamp.period), stamp.form_id),
-                        *(stamp.version, _text(issued) if issued else None, file),
+                        *(stamp.version, _text(issued) if issued else None, file, due.isoformat()),
                     )
-                    for stamp, file in forms
+                    for stamp, file, due in forms
                 ],
             )
 
@@ -479,13 +503,21 @@ class Ledger:
         rows = self._query("SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,))
         return tuple(Contact(**json.loads(text)) for (text,) in rows)
 
-    def forms(self, period: Period) -> list[tuple[FormKind, str, str]]:
-        """Every form handed out for a period: kind, unit code, path below the outbox."""
+    def forms(self, period: Period) -> list[Form]:
+        """Every form handed out for a period; of a unit, the return form first."""
         rows = self._query(
-            "SELECT kind, unit, file FROM forms WHERE period = ? ORDER BY unit, kind DESC",
+            "SELECT kind, unit, file, issued, due FROM forms WHERE period = ?"
+            " ORDER BY unit, kind DESC",
             (str(period),),
         )
-        return [(FormKind(kind), unit, file) for kind, unit, file in rows]
+        return [
+            Form(
+                *(FormKind(kind), unit, file),
+                datetime.fromisoformat(issued) if issued else None,
+                date.fromisoformat(due) if due else None,
+            )
+            for kind, unit, file, issued, due in rows
+        ]
 
     def periods(self) -> list[Period]:
         """Every period of which a form is out or a return is here, oldest first."""
@@ -577,25 +609,29 @@ class Ledger:
         """Put on record that units were reminded; once is once."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO reminders VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO reminders VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (str(one.period), one.unit, one.due.isoformat(), one.distance, _text(one.made))
+                    (
+                        *(str(one.period), one.unit, one.due.isoformat(), one.distance),
+                        *(_json(one.asked), _text(one.made)),
+                    )
                     for one in reminders
                 ],
             )
 
     def reminders(self, period: Period) -> list[Reminder]:
-        """The reminders of a period, oldest first."""
+        """The reminders of a period in the order in which they were put on record."""
         rows = self._query(
-            "SELECT unit, due, distance, made FROM reminders WHERE period = ?"
-            " ORDER BY made, unit, distance",
+            "SELECT unit, due, distance, asked, made FROM reminders WHERE period = ?"
+            " ORDER BY rowid",
             (str(period),),
         )
         return [
             Reminder(
-                *(period, unit, date.fromisoformat(due), distance), datetime.fromisoformat(made)
+                *(period, unit, date.fromisoformat(due), distance),
+                *(tuple(json.loads(asked)), datetime.fromisoformat(made)),
             )
-            for unit, due, distance, made in rows
+            for unit, due, distance, asked, made in rows
         ]
 
     def was_mailed(self, matter: str) -> bool:

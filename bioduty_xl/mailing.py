@@ -97,9 +97,9 @@ class Mailing:
 
     def _forms(self, unit: Unit, to: tuple[str, ...]) -> Iterator[Letter]:
         files = [
-            self.outbox / file
-            for _, code, file in self.ledger.forms(self.period)
-            if code == unit.code
+            self.outbox / form.file
+            for form in self.ledger.forms(self.period)
+            if form.unit == unit.code
         ]
         due = self.terms.calendar.due(self.period, unit.code)
         if files and all(file.is_file() for file in files):

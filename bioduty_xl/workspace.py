@@ -255,10 +255,12 @@ class Workspace:
             for kind, one in orders:
                 progress(one.name, len(forms), len(orders))
                 forms.append(handout.write(kind, one))
-            names = [
-                (stamp, path.relative_to(self.outbox_root).as_posix()) for stamp, path in forms
+            due = self.terms.calendar.due
+            named = [
+                (stamp, path.relative_to(self.outbox_root).as_posix(), due(period, stamp.unit))
+                for stamp, path in forms
             ]
-            ledger.record_forms(names, moment(as_of) if as_of is not None else None)
+            ledger.record_forms(named, moment(as_of) if as_of is not None else None)
         _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
 
@@ -445,7 +447,7 @@ class Workspace:
             if ledger.closing(period) is not None:
                 raise ConfigError(f"{period} 已经结账")
             ended = end_of_day(self.terms.calendar.closing(period))
-            self._reminding(ledger, period).list_owing(ended)
+            self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
 
     def remind(self, period: str | Period, *, as_of: When) -> list[Path]:
