@@ -582,16 +582,17 @@ class Ledger:
         rows = self._query("SELECT as_of, sha256 FROM closings WHERE period = ?", (str(period),))
         return Closing(period, datetime.fromisoformat(rows[0][0]), rows[0][1]) if rows else None
 
-    def uncounted(self, period: Period, until: datetime) -> list[FileRecord]:
+    def uncounted(self, kind: FormKind, period: Period, until: datetime) -> list[FileRecord]:
         """Accepted files of closed quarters before a period that no closed book before the
         period's own has counted, received up to a moment: what came, or was settled, too late
         (补报).
         """
         return self._files(
-            "verdict = 'accepted' AND period < ? AND period IN (SELECT period FROM closings)"
+            "verdict = 'accepted' AND kind = ? AND period < ?"
+            " AND period IN (SELECT period FROM closings)"
             " AND id NOT IN (SELECT file FROM counted WHERE counted.period < ?)"
             " AND received <= ?",
-            (str(period), str(period), _text(until)),
+            (kind.value, str(period), str(period), _text(until)),
         )
 
     def counted_units(self, kind: FormKind, period: Period, before: Period) -> frozenset[str]:

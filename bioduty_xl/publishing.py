@@ -95,7 +95,7 @@ class Publisher:
         dated = self.terms.calendar.working_day(as_of.date(), 1)
         draft = bulletin.draft(found, tables, self.terms.settings.office, dated)
         write_beside_if_open(self.bulletin, draft)
-        self.ledger.close(Closing(self.period, as_of, sha256), self._counted(as_of))
+        self.ledger.close(Closing(self.period, as_of, sha256), self._counted(found))
         _log.info("%s: closed as of %s", self.period, as_of.isoformat())
         return path
 
@@ -127,15 +127,20 @@ class Publisher:
                 _log.info("%s: a correction copy is no longer needed", self.period)
                 path.unlink()
 
-    def _counted(self, as_of: datetime) -> list[FileRecord]:
-        """The accepted files that the closed book shows, or that newer ones in it replace."""
+    def _counted(self, found: Evidence) -> list[FileRecord]:
+        """The accepted files of the quarter's own units that the closed book shows, or that newer
+        ones in it replace; and the late ones of earlier quarters in it.
+        """
         own = (
             file
             for kind in FormKind
-            for files in self.ledger.revisions(kind, self.period, as_of).values()
+            for unit, files in self.ledger.revisions(
+                kind, self.period, found.standing.as_of
+            ).items()
             for file in files
+            if unit in found.plan.by_code
         )
-        return [*own, *self.ledger.uncounted(self.period, as_of)]
+        return [*own, *(late.file for late in found.late)]
 
     def _published(self, closing: Closing) -> bytes:
         path = self._kept_file(closing.sha256)

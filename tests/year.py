@@ -158,7 +158,7 @@ def _story():
 def _damage(story):
     story[date(2024, 9, 9)].append(_drop("市教育局_2024Q3_传输中断.xlsx", b"PK\x03\x04 torn"))
     story[date(2025, 3, 12)].append(_send(0, "2025Q1", suffix="_更正"))
-    story[date(2025, 6, 10)].append(_send(0, "2025Q2", suffix="_粘贴", change=_lose_marks))
+    story[date(2025, 6, 10)].append(_send(0, "2025Q2", suffix="_粘贴", change=lose_marks))
     story[date(2025, 6, 11)].append(_drop("通知.pdf", b"%PDF-1.7 x"))
 
 
@@ -206,7 +206,7 @@ def _filled(form, texts, suffix, change):
         return fill(source, Path(folder) / "filled.xlsx", answers, change=change).read_bytes()
 
 
-def _lose_marks(book, sheet):
+def lose_marks(book, sheet):
     """A sheet of which somebody has deleted the key column, in a new file."""
     heading = next(c for row in sheet.iter_rows() for c in row if str(c.value).startswith("BD1."))
     sheet.delete_cols(heading.column)

@@ -50,7 +50,7 @@ from bioduty_xl.layout.sheets import (
     RETURN_FORM,
 )
 from bioduty_xl.ledger import FileRecord
-from bioduty_xl.report.evidence import AS_OF, Evidence
+from bioduty_xl.report.evidence import AS_OF, Evidence, LateReturn
 from bioduty_xl.report.themes import theme_of
 
 Tables = Mapping[str, pd.DataFrame]
@@ -378,24 +378,35 @@ def files(evidence: Evidence) -> pd.DataFrame:
 
 def late_returns(evidence: Evidence) -> pd.DataFrame:
     """A row for each item that a return says something on, or should, which came after its quarter
-    was closed.
+    was closed; a return with no such item has a row all the same.
     """
     rows = [
         (
             *(str(late.file.period), late.line.unit.code, late.line.unit.name),
-            "更正" if late.is_correction else "补报",
-            *(_naive(late.file.received), late.line.days_overdue),
-            *(cell.obligation.item, late.plan.by_key[cell.obligation.item].title),
-            cell.state.value if cell.state else "",
-            *(cell.entry[key] if cell.entry else "" for key in LATE_ANSWERS),
-            late.file.name,
-            cell.entry.cells.get("progress", "") if cell.entry else "",
+            *(late.kind.value, _naive(late.file.received), late.line.days_overdue),
+            *_late_answer(late, cell),
         )
         for late in evidence.late
-        for cell in late.line.cells
-        if cell.state is not None
+        for cell in _late_cells(late)
     ]
     return _frame(_keys(LATE_RETURNS), rows)
+
+
+def _late_cells(late: LateReturn) -> Sequence[Cell | None]:
+    """The items that a late return shows; None in their place where there is none."""
+    return [cell for cell in late.line.cells if cell.state is not None] or [None]
+
+
+def _late_answer(late: LateReturn, cell: Cell | None) -> tuple[object, ...]:
+    item = late.plan.by_key[cell.obligation.item] if cell else None
+    entry = cell.entry if cell else None
+    return (
+        *((item.key, item.title) if item else ("", "")),
+        cell.state.value if cell and cell.state else "",
+        *(entry[key] if entry else "" for key in LATE_ANSWERS),
+        late.file.name,
+        entry.cells.get("progress", "") if entry else "",
+    )
 
 
 def reminders(
