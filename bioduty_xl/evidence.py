@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,61 @@ def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evi
         _quarter_before(terms, ledger, period, as_of),
         late,
     )
+
+
+def units_without_form(terms: Terms, ledger: Ledger, period: Period) -> tuple[Unit, ...]:
+    """The units of a period to whom no return form has gone out."""
+    out = ledger.units_with_form(FormKind.RETURN, period)
+    return tuple(unit for unit in terms.plan(period).units if unit.code not in out)
+
+
+def units_with_old_form(
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime
+) -> tuple[Unit, ...]:
+    """The units of a period whose form says another due date than is theirs by now, and of whom a
+    return is still awaited.
+    """
+    calendar = terms.calendar
+    returned = ledger.revisions(FormKind.RETURN, period, as_of)
+    old = {
+        form.unit
+        for form in ledger.forms(period)
+        if form.kind is FormKind.RETURN
+        and form.due not in (None, calendar.due(period, form.unit))
+        and form.unit not in returned
+        and (form.unit, period) not in calendar.exemptions
+    }
+    return tuple(unit for unit in terms.plan(period).units if unit.code in old)
+
+
+@dataclass(frozen=True)
+class Queried:
+    """A return with errors, and what should be mended in it.
+
+    Attributes:
+        file: the return.
+        entries: its rows by item key.
+        findings: errors and warnings, those that come of comparing units included.
+    """
+
+    file: FileRecord
+    entries: Mapping[str, Entry]
+    findings: tuple[Finding, ...]
+
+    @property
+    def matter(self) -> str:
+        """A name of what has to be mended: the same as long as the return and its errors are."""
+        errors = sorted((one.code, one.item, one.cell) for one in self.findings if one.is_error)
+        return f"{self.file.id}/{hashlib.sha256(repr(errors).encode()).hexdigest()[:16]}"
+
+
+def queried(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> dict[str, Queried]:
+    """The returns that have to be sent back, by unit code."""
+    return {
+        unit: Queried(one.newest, one.entries, one.findings)
+        for unit, one in _returns(terms, ledger, period, as_of).items()
+        if any(finding.is_error for finding in one.findings)
+    }
 
 
 def _late_returns(

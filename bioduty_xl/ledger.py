@@ -103,6 +103,32 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Book:
+    """A workbook as it was last written.
+
+    Attributes:
+        shown: fingerprint of what it shows.
+        sha256: of its bytes.
+    """
+
+    shown: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class CorrectionCopy:
+    """A correction copy as it was last written.
+
+    Attributes:
+        matter: what it asks for: of which return, and what is to be mended.
+        shown: fingerprint of all that it shows.
+    """
+
+    matter: str
+    shown: str
+
+
+@dataclass(frozen=True)
 class Reminder:
     """A unit was reminded.
 
@@ -192,7 +218,13 @@ ALTER TABLE forms ADD COLUMN due TEXT;
 CREATE TABLE register (
     sheet TEXT NOT NULL, entry TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (sheet, entry)
 ) STRICT;
-CREATE TABLE books (name TEXT PRIMARY KEY, shown TEXT NOT NULL) STRICT;
+CREATE TABLE books (
+    name TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL
+) STRICT;
+CREATE TABLE corrections (
+    period TEXT NOT NULL, unit TEXT NOT NULL, matter TEXT NOT NULL, shown TEXT NOT NULL,
+    PRIMARY KEY (period, unit)
+) STRICT;
 CREATE TABLE closings (
     period TEXT PRIMARY KEY, as_of TEXT NOT NULL, sha256 TEXT NOT NULL
 ) STRICT;
@@ -204,7 +236,9 @@ CREATE TABLE reminders (
     period TEXT NOT NULL, unit TEXT NOT NULL, due TEXT NOT NULL, distance INTEGER NOT NULL,
     asked TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
 ) STRICT;
-CREATE TABLE mails (matter TEXT PRIMARY KEY, sent TEXT NOT NULL, address TEXT NOT NULL) STRICT;
+CREATE TABLE mails (
+    matter TEXT PRIMARY KEY, moment TEXT NOT NULL, address TEXT NOT NULL, refused TEXT NOT NULL
+) STRICT;
 """
 
 MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
@@ -401,6 +435,17 @@ class Ledger:
         """Whether a file of so many bytes ever came."""
         return bool(self._query("SELECT 1 FROM files WHERE size = ? LIMIT 1", (size,)))
 
+    def waiting(self, until: datetime) -> list[FileRecord]:
+        """The files received up to a moment that are held or rejected and of which nobody has
+        decided whose they are; an archive that was opened is left out.
+        """
+        return self._files(
+            "verdict IN ('held', 'rejected') AND received <= ?"
+            " AND id NOT IN (SELECT file FROM assignments)"
+            " AND id NOT IN (SELECT container FROM files WHERE container IS NOT NULL)",
+            (_text(until),),
+        )
+
     def members(self, file: FileRecord) -> list[FileRecord]:
         """The files that came out of an archive."""
         return self._files("container = ?", (file.id,))
@@ -550,17 +595,39 @@ class Ledger:
         rows = self._query("SELECT sheet, entry, seen FROM register ORDER BY seen, sheet, entry")
         return [(sheet, text, datetime.fromisoformat(seen)) for sheet, text, seen in rows]
 
-    def book_shows(self, name: str) -> str:
-        """The fingerprint of what a book showed when it was last written; empty if never."""
-        rows = self._query("SELECT shown FROM books WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else ""
+    def book(self, name: str) -> Book:
+        """What a book was when it was last written; blank if never."""
+        rows = self._query("SELECT shown, sha256 FROM books WHERE name = ?", (name,))
+        return Book(*rows[0]) if rows else Book()
 
-    def record_book(self, name: str, shown: str) -> None:
-        """Put on record what a book shows."""
+    def record_book(self, name: str, book: Book) -> None:
+        """Put on record that a book was written."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO books VALUES (?, ?) ON CONFLICT DO UPDATE SET shown = excluded.shown",
-                (name, shown),
+                "INSERT INTO books VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET shown = excluded.shown, sha256 = excluded.sha256",
+                (name, book.shown, book.sha256),
+            )
+
+    def corrections(self, period: Period) -> dict[str, CorrectionCopy]:
+        """The correction copies of a period that lie ready, by unit code."""
+        rows = self._query(
+            "SELECT unit, matter, shown FROM corrections WHERE period = ?", (str(period),)
+        )
+        return {unit: CorrectionCopy(matter, shown) for unit, matter, shown in rows}
+
+    def record_correction(self, period: Period, unit: str, copy: CorrectionCopy | None) -> None:
+        """Put on record that a correction copy was written, or (None) that there is none."""
+        with self._transaction() as db:
+            if copy is None:
+                db.execute(
+                    "DELETE FROM corrections WHERE period = ? AND unit = ?", (str(period), unit)
+                )
+                return
+            db.execute(
+                "INSERT INTO corrections VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET matter = excluded.matter, shown = excluded.shown",
+                (str(period), unit, copy.matter, copy.shown),
             )
 
     def close(self, closing: Closing, files: Sequence[FileRecord]) -> None:
@@ -581,6 +648,11 @@ class Ledger:
         """How a quarter was closed; None while it is open."""
         rows = self._query("SELECT as_of, sha256 FROM closings WHERE period = ?", (str(period),))
         return Closing(period, datetime.fromisoformat(rows[0][0]), rows[0][1]) if rows else None
+
+    def closed_periods(self) -> list[Period]:
+        """Every closed quarter, oldest first."""
+        rows = self._query("SELECT period FROM closings ORDER BY period")
+        return [Period.parse(period) for (period,) in rows]
 
     def uncounted(self, kind: FormKind, period: Period, until: datetime) -> list[FileRecord]:
         """Accepted files of closed quarters before a period that no closed book before the
@@ -635,16 +707,21 @@ class Ledger:
             for unit, due, distance, asked, made in rows
         ]
 
-    def was_mailed(self, matter: str) -> bool:
-        """Whether a mail was sent."""
-        return bool(self._query("SELECT 1 FROM mails WHERE matter = ?", (matter,)))
+    def mails(self, period: Period) -> dict[str, str]:
+        """The mails of a period that are done with, by their matter: an empty text where the server
+        took it, else why it was refused for good.
+        """
+        rows = self._query(
+            "SELECT matter, refused FROM mails WHERE matter GLOB ?", (f"{period}/*",)
+        )
+        return dict(rows)
 
-    def record_mail(self, matter: str, sent: datetime, address: str) -> None:
-        """Put on record that a mail was sent."""
+    def record_mail(self, matter: str, moment: datetime, address: str, refused: str = "") -> None:
+        """Put on record that a mail was sent, or was refused for good."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO mails VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (matter, _text(sent), address),
+                "INSERT INTO mails VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (matter, _text(moment), address, refused),
             )
 
     def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:

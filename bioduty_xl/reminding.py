@@ -25,7 +25,7 @@ from bioduty_xl.evidence import take_standing
 from bioduty_xl.handout import file_name
 from bioduty_xl.layout.atomic import remove_unless_open, write_beside_if_open
 from bioduty_xl.layout.sheets import REMINDERS
-from bioduty_xl.ledger import Ledger, Reminder
+from bioduty_xl.ledger import Book, Ledger, Reminder
 from bioduty_xl.report import frames
 from bioduty_xl.report.book import render_reminders
 from bioduty_xl.report.letters import reminder_letter
@@ -174,11 +174,11 @@ class Reminding:
         table = frames.reminders(owing, plan, contacts, self._reminded(as_of))
         shown = hashlib.sha256(table.to_csv(index=False).encode(errors="replace")).hexdigest()
         path, name = self.folder / f"{REMINDERS.title}.xlsx", f"{self.period}/{REMINDERS.title}"
-        if path.exists() and self.ledger.book_shows(name) == shown:
+        if path.exists() and self.ledger.book(name).shown == shown:
             return []
         written = write_beside_if_open(path, render_reminders(table, self.period, as_of))
         if written == path:
-            self.ledger.record_book(name, shown)
+            self.ledger.record_book(name, Book(shown))
         return [written]
 
     def _reminded(self, as_of: datetime) -> Mapping[str, Sequence[date]]:
