@@ -37,6 +37,7 @@ from bioduty_xl.errors import (
     ConfigError,
     LedgerError,
     PlanError,
+    TemplateError,
 )
 from bioduty_xl.intake import filing
 from bioduty_xl.intake.sandbox import Sandbox
@@ -462,9 +463,13 @@ class Workspace:
             progress("汇总", 0, 1)
             publisher = self._publisher(ledger, period)
             path = publisher.write(moment(as_of))
-            if ledger.closing(period) is None:
-                publisher.correct(moment(as_of))
-            self._list_contacts(ledger, moment(as_of))
+            try:
+                if ledger.closing(period) is None:
+                    publisher.correct(moment(as_of))
+                self._list_contacts(ledger, moment(as_of))
+            except TemplateError as error:  # the book itself needs no template
+                said = f"汇总表已写出：{path}；退回修改或者联系人名单没有写出：{error.message}"
+                raise TemplateError(said, *error.details) from None
         return path
 
     def renew(
