@@ -12,6 +12,8 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import schedule
@@ -19,7 +21,7 @@ import schedule
 from bioduty_xl import watch
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
-from bioduty_xl.errors import BiodutyError, Busy
+from bioduty_xl.errors import Altered, BiodutyError, Busy
 from bioduty_xl.ledger import FileRecord
 from bioduty_xl.watch import Pass
 from bioduty_xl.workspace import Progress, Workspace
@@ -31,6 +33,9 @@ CLOCK_SLIP = timedelta(seconds=60)
 
 PATIENCE = timedelta(days=1)
 """A clock may be behind the last pass by so much; it works on at that pass's moment."""
+
+PAGE_SECONDS = 60.0
+"""So long a pass waits, when it has mailed, for another run to let it say so on the page."""
 
 BELIEVED = timedelta(days=200)
 """A clock that is further ahead of the last pass than this is not believed: a machine that was
@@ -45,7 +50,10 @@ def run_pass(
     by_clock: bool = False,
     executor: Executor | None = None,
 ) -> Pass:
-    """Do what is due at a moment.
+    """Do what is due at a moment. Settings, plan and register are read anew, so that a workspace
+    may be given again and again.
+
+    Mail comes last, when others may work in the workspace again.
 
     Args:
         by_clock: the moment is the machine's own, which may be wrong; it is compared with the last
@@ -54,65 +62,124 @@ def run_pass(
 
     Raises:
         Busy: another run holds the workspace.
+        ConfigError: the settings cannot be used.
     """
-    done = Pass(as_of)
+    workspace, done = Workspace.open(workspace.root), Pass(as_of)
+    work = _Work(workspace, done, progress, executor)
     with workspace.locked():
         if by_clock:
             _check_clock(workspace, done)
         if not done.refused:
-            _do_all(workspace, done, progress, executor)
-        _trapped(done, "运行情况", lambda: _write_page(workspace, done))
-        watch.record(done, workspace.state_dir)
+            work.do_all()
+        work.look_for_waiting()
+        work.write_page()
+        watch.beat(done, workspace.state_dir)
+        last = watch.last_line(workspace.state_dir)
+    if not done.refused:
+        work.mail_all()
+    is_newest = watch.last_line(workspace.state_dir) == last
+    watch.record(done, workspace.state_dir)
+    if is_newest and (done.mailed or done.undelivered or done.failures):
+        with suppress(Busy), workspace.locked(patience=PAGE_SECONDS):
+            work.write_page()
     return done
 
 
-def _do_all(
-    workspace: Workspace, done: Pass, progress: Progress, executor: Executor | None
-) -> None:
-    """Every step, in the order in which one needs the other."""
-    as_of = done.as_of
+@dataclass(frozen=True)
+class _Work:
+    """The steps of one pass; each puts what it did into `done`.
 
-    def read_register() -> None:
-        done.problems += workspace.record_register(as_of)
+    Attributes:
+        executor: whose workers read the inbox's files.
+        waiting: the files that a person has to look at.
+    """
 
-    def collect() -> None:
-        done.collected = workspace.collect(as_of=as_of, progress=progress, executor=executor)
+    workspace: Workspace
+    done: Pass
+    progress: Progress
+    executor: Executor | None = None
+    waiting: list[FileRecord] = field(default_factory=list)
 
-    def settle() -> None:
-        settled, problems = workspace.settle_ownerships(as_of)
-        done.settled += settled
-        done.problems += problems
+    def do_all(self) -> None:
+        """Every step but mail, in the order in which one needs the other."""
+        here, done = self.workspace, self.done
+        _trapped(done, "清理", here.clear_scratch)
+        _trapped(done, "登记表", self.read_register)
+        _trapped(done, "收件", self.collect)
+        _trapped(done, "归属认定", self.settle)
+        _each(done, "结账", self._at(here.periods_to_close), self.close)
+        _each(done, "结账存档", here.closed_periods, self.restore)
+        _each(done, "下发报送表", self._at(here.periods_to_hand_out), self.hand_out)
+        _each(done, "催报", self._at(here.open_periods), self.remind)
+        _each(done, "汇总", self._at(here.open_periods), self.renew)
+        _each(done, "退回修改", self._at(here.open_periods), self.correct)
+        _trapped(done, "联系人名单", self.list_contacts)
 
-    def close(period: Period) -> None:
-        done.books.append(workspace.close(period))
-        done.closed.append(period)
+    def mail_all(self) -> None:
+        """What is to be mailed of every open period."""
+        _each(self.done, "邮件", self._at(self.workspace.open_periods), self.mail)
 
-    def hand_out(period: Period) -> None:
-        done.forms += workspace.generate(period, as_of=as_of, progress=progress)
+    def look_for_waiting(self) -> None:
+        """Which files a person has to look at; none where the ledger is what failed."""
+        if not self.done.refused:
+            _trapped(self.done, "待处理的文件", self.find_waiting)
 
-    def remind(period: Period) -> None:
-        done.reminders += workspace.remind(period, as_of=as_of)
+    def write_page(self) -> None:
+        """The coordinator's page."""
+        folder = self.workspace.outbox_root
+        _trapped(self.done, "运行情况", lambda: watch.write_page(self.done, self.waiting, folder))
 
-    def renew(period: Period) -> None:
-        done.books += workspace.renew(period, as_of=as_of, progress=progress)
+    def _at(self, periods: Callable[[datetime], list[Period]]) -> Callable[[], list[Period]]:
+        return functools.partial(periods, self.done.as_of)
 
-    def mail(period: Period) -> None:
-        mailed = workspace.mail(period, as_of=as_of)
-        done.mailed += mailed.sent
-        done.failures += mailed.failures
+    def read_register(self) -> None:
+        self.done.problems += self.workspace.record_register(self.done.as_of)
 
-    _trapped(done, "清理", workspace.clear_scratch)
-    _trapped(done, "登记表", read_register)
-    _trapped(done, "收件", collect)
-    _trapped(done, "归属认定", settle)
-    for name, periods, step in (
-        ("结账", workspace.periods_to_close, close),
-        ("下发报送表", workspace.periods_to_hand_out, hand_out),
-        ("催报", workspace.open_periods, remind),
-        ("汇总", workspace.open_periods, renew),
-        ("邮件", workspace.open_periods, mail),
-    ):
-        _each(done, name, functools.partial(periods, as_of), step)
+    def collect(self) -> None:
+        self.done.collected = self.workspace.collect(
+            as_of=self.done.as_of, progress=self.progress, executor=self.executor
+        )
+
+    def settle(self) -> None:
+        settled, problems = self.workspace.settle_ownerships(self.done.as_of)
+        self.done.settled += settled
+        self.done.problems += problems
+
+    def close(self, period: Period) -> None:
+        self.done.books.append(self.workspace.close(period))
+        self.done.closed.append(period)
+
+    def restore(self, period: Period) -> None:
+        try:
+            self.done.books += self.workspace.restore(period)
+        except Altered as error:
+            self.done.altered.append(str(error))
+
+    def hand_out(self, period: Period) -> None:
+        as_of, progress = self.done.as_of, self.progress
+        self.done.forms += self.workspace.hand_out(period, as_of=as_of, progress=progress)
+
+    def remind(self, period: Period) -> None:
+        self.done.reminders += self.workspace.remind(period, as_of=self.done.as_of)
+
+    def renew(self, period: Period) -> None:
+        as_of, progress = self.done.as_of, self.progress
+        self.done.books += self.workspace.renew(period, as_of=as_of, progress=progress)
+
+    def correct(self, period: Period) -> None:
+        self.done.corrections += self.workspace.correct(period, as_of=self.done.as_of)
+
+    def list_contacts(self) -> None:
+        self.workspace.list_contacts(as_of=self.done.as_of)
+
+    def find_waiting(self) -> None:
+        self.waiting.extend(self.workspace.waiting_files(as_of=self.done.as_of))
+
+    def mail(self, period: Period) -> None:
+        mailed = self.workspace.mail(period, as_of=self.done.as_of)
+        self.done.mailed += mailed.sent
+        self.done.failures += [f"邮件 {period}：{failure}" for failure in mailed.failures]
+        self.done.undelivered += mailed.undelivered
 
 
 def _each(
@@ -132,25 +199,22 @@ def _trapped(done: Pass, name: str, step: Callable[[], object]) -> None:
     except Busy:
         raise
     except (BiodutyError, OSError) as error:
-        said = error.strerror if isinstance(error, OSError) else type(error).__name__
-        _log.error("%s failed: %s", name, said)  # without names of files
-        done.failures.append(f"{name}：{error}")
+        done.failures.append(f"{name}：{_sentence(error)}")
+        _log.error("%s", watch.loggable(done.failures[-1]))
     except Exception as error:
         _log.exception("%s failed", name)
         done.failures.append(f"{name}：程序出错（{type(error).__name__}），详见日志，请联系管理员")
 
 
-def _write_page(workspace: Workspace, done: Pass) -> None:
-    """The coordinator's page; without files where the ledger is what failed."""
-    waiting: list[FileRecord] = []
-
-    def look() -> None:
-        for period in workspace.open_periods(done.as_of):
-            waiting.extend(workspace.waiting_files(period, as_of=done.as_of))
-
-    if not done.refused:
-        _trapped(done, "待处理的文件", look)
-    watch.write_page(done, waiting, workspace.outbox_root)
+def _sentence(error: BiodutyError | OSError) -> str:
+    """What went wrong; names of files, if any, stand below the first line."""
+    if isinstance(error, BiodutyError):
+        return str(error)
+    said = error.strerror or type(error).__name__
+    if isinstance(error, PermissionError):
+        said = f"文件正被其他程序打开，或者没有读写的权限（{said}）"
+    place = error.filename2 or error.filename
+    return f"{said}\n  {place}" if place else said
 
 
 def _check_clock(workspace: Workspace, done: Pass) -> None:
@@ -223,7 +287,6 @@ def _guarded(work: Callable[[], object]) -> None:
     try:
         work()
     except (BiodutyError, OSError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        _log.error("pass failed: %s", said)  # without names of files
+        _log.error("pass failed: %s", watch.loggable(_sentence(error)))
     except Exception:
         _log.exception("pass failed")

@@ -39,6 +39,10 @@ class TemplateError(BiodutyError):
     """A template lacks something that the forms cannot do without."""
 
 
+class Altered(BiodutyError):
+    """A published book is not what was published any more, by a person's hand."""
+
+
 class Busy(BiodutyError):
     """Another run holds the workspace's lock."""
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.plan import ALL_GROUNDS, Ground
+from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Obligation, Plan, Role, Unit, UnitKind
 from bioduty_xl.domain.returns import Entry, Finding, ItemState, Severity
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.domain.standing import FileCounts, Receipt, Rulebook, Standing, UnitState, assess
+from bioduty_xl.domain.standing import (
+    FileCounts,
+    Receipt,
+    Rulebook,
+    Standing,
+    UnitState,
+    assess,
+    assess_unit,
+)
 from bioduty_xl.domain.verdict import Verdict
 from bioduty_xl.layout.sheets import LATE_RETURNS
 from bioduty_xl.ledger import FileRecord, Ledger
-from bioduty_xl.report.evidence import AS_OF, Evidence, LateReturn
+from bioduty_xl.report.evidence import AS_OF, Evidence, Lateness, LateReturn
 from bioduty_xl.rules.registry import as_wanted, compare
 from bioduty_xl.rules.rule import Filed, Quarter
 from bioduty_xl.terms import Terms
@@ -51,6 +60,7 @@ def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evi
             for finding in _wanted(terms.settings, ledger, file)
         ),
     ]
+    late = _late_returns(terms, ledger, period, as_of)
     return Evidence(
         terms.plan(period),
         standing,
@@ -62,32 +72,147 @@ def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evi
             unit: (file, ledger.contacts_in(file))
             for unit, file in ledger.contact_forms(as_of).items()
         },
-        tuple(_definitions(standing, rulebook, files).items()),
+        (*_definitions(standing, rulebook, files).items(), *(_KINDS_EXPLAINED if late else ())),
         _quarter_before(terms, ledger, period, as_of),
-        _late_returns(terms, ledger, period, as_of),
+        late,
     )
+
+
+def units_without_form(terms: Terms, ledger: Ledger, period: Period) -> tuple[Unit, ...]:
+    """The units of a period to whom no return form has gone out."""
+    out = ledger.units_with_form(FormKind.RETURN, period)
+    return tuple(unit for unit in terms.plan(period).units if unit.code not in out)
+
+
+def units_with_old_form(
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime
+) -> tuple[Unit, ...]:
+    """The units of a period whose form says another due date than is theirs by now, and of whom a
+    return is still awaited.
+    """
+    calendar = terms.calendar
+    returned = ledger.revisions(FormKind.RETURN, period, as_of)
+    old = {
+        form.unit
+        for form in ledger.forms(period)
+        if form.kind is FormKind.RETURN
+        and form.due not in (None, calendar.due(period, form.unit))
+        and form.unit not in returned
+        and (form.unit, period) not in calendar.exemptions
+    }
+    return tuple(unit for unit in terms.plan(period).units if unit.code in old)
+
+
+@dataclass(frozen=True)
+class Queried:
+    """A return with errors, and what should be mended in it.
+
+    Attributes:
+        file: the return.
+        entries: its rows by item key.
+        findings: errors and warnings, those that come of comparing units included.
+    """
+
+    file: FileRecord
+    entries: Mapping[str, Entry]
+    findings: tuple[Finding, ...]
+
+    @property
+    def matter(self) -> str:
+        """A name of what has to be mended: the same as long as the return and its errors are."""
+        errors = sorted((one.code, one.item, one.cell) for one in self.findings if one.is_error)
+        return f"{self.file.id}/{hashlib.sha256(repr(errors).encode()).hexdigest()[:16]}"
+
+
+def queried(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> dict[str, Queried]:
+    """The returns that have to be sent back, by unit code."""
+    return {
+        unit: Queried(one.newest, one.entries, one.findings)
+        for unit, one in _returns(terms, ledger, period, as_of).items()
+        if any(finding.is_error for finding in one.findings)
+    }
 
 
 def _late_returns(
     terms: Terms, ledger: Ledger, period: Period, as_of: datetime
 ) -> tuple[LateReturn, ...]:
-    """What came for quarters before this one after they were closed, and no closed book shows; of
-    several revisions the newest.
+    """Every return that came for a quarter before this one after it was closed, and that no closed
+    book shows, each with its own answers.
     """
-    newest = {
-        (file.period, file.unit): file
-        for file in ledger.uncounted(period, as_of)
-        if file.kind is FormKind.RETURN
-    }
-    found = []
-    for closed in sorted({file.period for file in newest.values() if file.period}):
+    late = ledger.uncounted(FormKind.RETURN, period, as_of)
+    numbers = {file.id for file in late}
+    found: list[LateReturn] = []
+    for closed in sorted({file.period for file in late if file.period}):
         counted = ledger.counted_units(FormKind.RETURN, closed, period)
-        for line in take_standing(terms, ledger, closed, as_of).units:
-            file = newest.get((closed, line.unit.code))
-            if file is not None:
-                is_correction = line.unit.code in counted
-                found.append(LateReturn(file, line, terms.plan(closed), is_correction))
+        revisions = ledger.revisions(FormKind.RETURN, closed, as_of)
+        for unit in sorted(revisions, key=_order(terms.plan(closed))):
+            kind, files = _KINDS[unit in counted], revisions[unit]
+            found += [
+                _late_return(
+                    *(terms, ledger, closed, as_of, files[:n]),
+                    kind if n == len(files) else Lateness.SUPERSEDED,
+                )
+                for n, file in enumerate(files, start=1)
+                if file.id in numbers
+            ]
     return tuple(found)
+
+
+_KINDS = {False: Lateness.NEW, True: Lateness.CORRECTION}
+"""What a unit's newest return is, by whether a closed book has counted an earlier one."""
+
+_KINDS_EXPLAINED = (
+    (
+        f"{LATE_RETURNS.title}的类别",
+        f"“{Lateness.NEW}”为该单位当期首次计入；“{Lateness.CORRECTION}”为结账的汇总计入过该单位的返回表，"
+        f"这是其后的新稿；“{Lateness.SUPERSEDED}”不是该单位当期最后收到的返回表，仅供查考",
+    ),
+)
+"""The line of 口径说明 that is there where anything came late."""
+
+
+def _order(plan: Plan) -> Callable[[str], tuple[int, str]]:
+    """The order of units in a plan; those that it has no more come last."""
+    places = {unit.code: n for n, unit in enumerate(plan.units)}
+    return lambda code: (places.get(code, len(places)), code)
+
+
+def _late_return(
+    terms: Terms,
+    ledger: Ledger,
+    period: Period,
+    as_of: datetime,
+    files: Sequence[FileRecord],
+    kind: Lateness,
+) -> LateReturn:
+    """What the last of a unit's returns up to then says, by the plan that had the unit."""
+    file, code = files[-1], str(files[-1].unit)
+    entries = {entry.item: entry for entry in ledger.entries(file)}
+    plan, rulebook = terms.plan_with(code, period), terms.rulebook
+    if plan is None:
+        plan = terms.plan(period)
+        unit, duties = _unplanned(plan, file, entries)
+    else:
+        unit = plan.by_code[code]
+        duties = [duty for duty in plan.obligations(rulebook.required) if duty.unit == code]
+    receipt = _Returned(files, entries, (), terms.true_receipt(code, period)).receipt
+    line = assess_unit(unit, duties, period, as_of, receipt, rulebook)
+    return LateReturn(file, line, plan, kind)
+
+
+def _unplanned(
+    plan: Plan, file: FileRecord, items: Container[str]
+) -> tuple[Unit, list[Obligation]]:
+    """A unit that was taken out of the plan workbook by hand: it owes nothing, and what its return
+    says is read all the same.
+    """
+    code = str(file.unit)
+    unit = Unit(code, file.header.get("unit", "") or code, UnitKind.DEPARTMENT)
+    return unit, [
+        Obligation(code, item.key, Role.RESPONSIBLE, required=False)
+        for item in plan.items
+        if item.key in items
+    ]
 
 
 def _quarter_before(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from bioduty_xl.config import Office
@@ -26,7 +28,7 @@ from bioduty_xl.layout.sheets import (
     NO_PREVIOUS_ANSWER,
     NOT_RETURNED_BEFORE,
 )
-from bioduty_xl.ledger import Ledger
+from bioduty_xl.ledger import Book, Ledger
 from bioduty_xl.terms import Terms
 
 _FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
@@ -88,9 +90,23 @@ class Handout:
         )
         return order.stamp, path
 
-    def list_contacts(self, contacts: Mapping[str, Sequence[Contact]], target: Path) -> None:
-        """Write the list of every unit's contacts."""
-        write_contact_list(self.plan, contacts, self.template(CONTACTS_TEMPLATE), target)
+    def list_contacts(self, target: Path, as_of: datetime) -> list[Path]:
+        """Write the list of every unit's contacts as of a moment, if any is known and the list
+        would show anything else than it does, or is gone.
+
+        Returns:
+            Its path if it was written.
+        """
+        forms = self.ledger.contact_forms(as_of)
+        contacts = {unit: self.ledger.contacts_in(file) for unit, file in forms.items()}
+        names = [(unit.code, unit.name) for unit in self.plan.units]
+        template = self.template(CONTACTS_TEMPLATE)
+        book = Book(_digest(names, sorted(contacts.items()), template.read_bytes()))
+        if not contacts or (target.exists() and self.ledger.book(target.name) == book):
+            return []
+        write_contact_list(self.plan, contacts, template, target)
+        self.ledger.record_book(target.name, book)
+        return [target]
 
     def correct(self, unit: Unit, correction: Correction) -> Path:
         """Write a unit's correction copy; the same inputs give the same bytes."""
@@ -106,6 +122,23 @@ class Handout:
             correction,
         )
         return path
+
+    def correction_shows(self, unit: Unit, correction: Correction) -> str:
+        """A fingerprint of all that a unit's correction copy shows."""
+        duties = [duty for duty in self._obligations if duty.unit == unit.code]
+        return _digest(
+            self._order(FormKind.RETURN, unit),
+            duties,
+            [self.plan.by_key[duty.item] for duty in duties],
+            self.terms.settings.wording,
+            sorted(correction.header.items()),
+            [
+                (item, sorted(entry.answers.items()), sorted(entry.unreadable))
+                for item, entry in sorted(correction.entries.items())
+            ],
+            correction.findings,
+            self.template(RETURN_TEMPLATE).read_bytes(),
+        )
 
     def correction_file(self, unit: Unit) -> Path:
         """Where a unit's correction copy goes."""
@@ -170,6 +203,11 @@ def _promises(entries: Sequence[Entry]) -> dict[str, str]:
         if "next_steps" not in entry.unreadable
     }
     return {item: text for item, text in said.items() if text}
+
+
+def _digest(*parts: object) -> str:
+    """A fingerprint of values; sets must not be among them, since their order is not kept."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def file_name(unit: Unit) -> str:

@@ -89,12 +89,56 @@ class Closing:
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form that was handed out.
+
+    Attributes:
+        file: its path below the outbox.
+        issued: when it first went out; None where the caller did not say.
+        due: the due date printed on it; None where an earlier version wrote it.
+    """
+
+    kind: FormKind
+    unit: str
+    file: str
+    issued: datetime | None
+    due: date | None
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook as it was last written.
+
+    Attributes:
+        shown: fingerprint of what it shows.
+        sha256: of its bytes.
+    """
+
+    shown: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class CorrectionCopy:
+    """A correction copy as it was last written.
+
+    Attributes:
+        matter: what it asks for: of which return, and what is to be mended.
+        shown: fingerprint of all that it shows.
+    """
+
+    matter: str
+    shown: str
+
+
+@dataclass(frozen=True)
 class Reminder:
     """A unit was reminded.
 
     Attributes:
         due: the unit's due date then.
         distance: working days from it.
+        asked: keys of the items that it was asked for; none: the whole return.
         made: when.
     """
 
@@ -102,6 +146,7 @@ class Reminder:
     unit: str
     due: date
     distance: int
+    asked: tuple[str, ...]
     made: datetime
 
 
@@ -172,10 +217,17 @@ CREATE TABLE inboxes (path TEXT PRIMARY KEY) STRICT;
 """
 
 _SCHEMA_3 = """
+ALTER TABLE forms ADD COLUMN due TEXT;
 CREATE TABLE register (
     sheet TEXT NOT NULL, entry TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (sheet, entry)
 ) STRICT;
-CREATE TABLE books (name TEXT PRIMARY KEY, shown TEXT NOT NULL) STRICT;
+CREATE TABLE books (
+    name TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL
+) STRICT;
+CREATE TABLE corrections (
+    period TEXT NOT NULL, unit TEXT NOT NULL, matter TEXT NOT NULL, shown TEXT NOT NULL,
+    PRIMARY KEY (period, unit)
+) STRICT;
 CREATE TABLE closings (
     period TEXT PRIMARY KEY, as_of TEXT NOT NULL, sha256 TEXT NOT NULL
 ) STRICT;
@@ -185,9 +237,11 @@ CREATE TABLE counted (
 ) STRICT;
 CREATE TABLE reminders (
     period TEXT NOT NULL, unit TEXT NOT NULL, due TEXT NOT NULL, distance INTEGER NOT NULL,
-    made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
+    asked TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (period, unit, due, distance)
 ) STRICT;
-CREATE TABLE mails (matter TEXT PRIMARY KEY, sent TEXT NOT NULL, address TEXT NOT NULL) STRICT;
+CREATE TABLE mails (
+    matter TEXT PRIMARY KEY, moment TEXT NOT NULL, address TEXT NOT NULL, refused TEXT NOT NULL
+) STRICT;
 """
 
 MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
@@ -273,22 +327,26 @@ class Ledger:
         with _told(self._path):
             return self._db.execute(statement, tuple(values)).fetchall()
 
-    def record_forms(self, forms: Sequence[tuple[Stamp, str]], issued: datetime | None) -> None:
+    def record_forms(
+        self, forms: Sequence[tuple[Stamp, str, date]], issued: datetime | None
+    ) -> None:
         """Put on record that forms were handed out; a form made again keeps its first date.
 
         Args:
-            forms: each stamp with the file's path below the outbox.
+            forms: each stamp with the file's path below the outbox and the due date printed.
             issued: when; None where the caller does not say.
         """
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO forms VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO forms (kind, unit, period, form_id, version, issued, file, due)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET file = excluded.file, due = excluded.due",
                 [
                     (
                         *(stamp.kind.value, stamp.unit, str(stamp.period), stamp.form_id),
-                        *(stamp.version, _text(issued) if issued else None, file),
+                        *(stamp.version, _text(issued) if issued else None, file, due.isoformat()),
                     )
-                    for stamp, file in forms
+                    for stamp, file, due in forms
                 ],
             )
 
@@ -389,6 +447,17 @@ class Ledger:
     def has_size(self, size: int) -> bool:
         """Whether a file of so many bytes ever came."""
         return bool(self._query("SELECT 1 FROM files WHERE size = ? LIMIT 1", (size,)))
+
+    def waiting(self, until: datetime) -> list[FileRecord]:
+        """The files received up to a moment that are held or rejected and of which nobody has
+        decided whose they are; an archive that was opened is left out.
+        """
+        return self._files(
+            "verdict IN ('held', 'rejected') AND received <= ?"
+            " AND id NOT IN (SELECT file FROM assignments)"
+            " AND id NOT IN (SELECT container FROM files WHERE container IS NOT NULL)",
+            (_text(until),),
+        )
 
     def members(self, file: FileRecord) -> list[FileRecord]:
         """The files that came out of an archive."""
@@ -503,13 +572,21 @@ class Ledger:
         rows = self._query("SELECT contact FROM contacts WHERE file = ? ORDER BY row", (file.id,))
         return tuple(Contact(**json.loads(text)) for (text,) in rows)
 
-    def forms(self, period: Period) -> list[tuple[FormKind, str, str]]:
-        """Every form handed out for a period: kind, unit code, path below the outbox."""
+    def forms(self, period: Period) -> list[Form]:
+        """Every form handed out for a period; of a unit, the return form first."""
         rows = self._query(
-            "SELECT kind, unit, file FROM forms WHERE period = ? ORDER BY unit, kind DESC",
+            "SELECT kind, unit, file, issued, due FROM forms WHERE period = ?"
+            " ORDER BY unit, kind DESC",
             (str(period),),
         )
-        return [(FormKind(kind), unit, file) for kind, unit, file in rows]
+        return [
+            Form(
+                *(FormKind(kind), unit, file),
+                datetime.fromisoformat(issued) if issued else None,
+                date.fromisoformat(due) if due else None,
+            )
+            for kind, unit, file, issued, due in rows
+        ]
 
     def periods(self) -> list[Period]:
         """Every period of which a form is out or a return is here, oldest first."""
@@ -542,17 +619,39 @@ class Ledger:
         rows = self._query("SELECT sheet, entry, seen FROM register ORDER BY seen, sheet, entry")
         return [(sheet, text, datetime.fromisoformat(seen)) for sheet, text, seen in rows]
 
-    def book_shows(self, name: str) -> str:
-        """The fingerprint of what a book showed when it was last written; empty if never."""
-        rows = self._query("SELECT shown FROM books WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else ""
+    def book(self, name: str) -> Book:
+        """What a book was when it was last written; blank if never."""
+        rows = self._query("SELECT shown, sha256 FROM books WHERE name = ?", (name,))
+        return Book(*rows[0]) if rows else Book()
 
-    def record_book(self, name: str, shown: str) -> None:
-        """Put on record what a book shows."""
+    def record_book(self, name: str, book: Book) -> None:
+        """Put on record that a book was written."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO books VALUES (?, ?) ON CONFLICT DO UPDATE SET shown = excluded.shown",
-                (name, shown),
+                "INSERT INTO books VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET shown = excluded.shown, sha256 = excluded.sha256",
+                (name, book.shown, book.sha256),
+            )
+
+    def corrections(self, period: Period) -> dict[str, CorrectionCopy]:
+        """The correction copies of a period that lie ready, by unit code."""
+        rows = self._query(
+            "SELECT unit, matter, shown FROM corrections WHERE period = ?", (str(period),)
+        )
+        return {unit: CorrectionCopy(matter, shown) for unit, matter, shown in rows}
+
+    def record_correction(self, period: Period, unit: str, copy: CorrectionCopy | None) -> None:
+        """Put on record that a correction copy was written, or (None) that there is none."""
+        with self._transaction() as db:
+            if copy is None:
+                db.execute(
+                    "DELETE FROM corrections WHERE period = ? AND unit = ?", (str(period), unit)
+                )
+                return
+            db.execute(
+                "INSERT INTO corrections VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET matter = excluded.matter, shown = excluded.shown",
+                (str(period), unit, copy.matter, copy.shown),
             )
 
     def close(self, closing: Closing, files: Sequence[FileRecord]) -> None:
@@ -574,16 +673,22 @@ class Ledger:
         rows = self._query("SELECT as_of, sha256 FROM closings WHERE period = ?", (str(period),))
         return Closing(period, datetime.fromisoformat(rows[0][0]), rows[0][1]) if rows else None
 
-    def uncounted(self, period: Period, until: datetime) -> list[FileRecord]:
+    def closed_periods(self) -> list[Period]:
+        """Every closed quarter, oldest first."""
+        rows = self._query("SELECT period FROM closings ORDER BY period")
+        return [Period.parse(period) for (period,) in rows]
+
+    def uncounted(self, kind: FormKind, period: Period, until: datetime) -> list[FileRecord]:
         """Accepted files of closed quarters before a period that no closed book before the
         period's own has counted, received up to a moment: what came, or was settled, too late
         (补报).
         """
         return self._files(
-            "verdict = 'accepted' AND period < ? AND period IN (SELECT period FROM closings)"
+            "verdict = 'accepted' AND kind = ? AND period < ?"
+            " AND period IN (SELECT period FROM closings)"
             " AND id NOT IN (SELECT file FROM counted WHERE counted.period < ?)"
             " AND received <= ?",
-            (str(period), str(period), _text(until)),
+            (kind.value, str(period), str(period), _text(until)),
         )
 
     def counted_units(self, kind: FormKind, period: Period, before: Period) -> frozenset[str]:
@@ -601,37 +706,46 @@ class Ledger:
         """Put on record that units were reminded; once is once."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO reminders VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO reminders VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (str(one.period), one.unit, one.due.isoformat(), one.distance, _text(one.made))
+                    (
+                        *(str(one.period), one.unit, one.due.isoformat(), one.distance),
+                        *(_json(one.asked), _text(one.made)),
+                    )
                     for one in reminders
                 ],
             )
 
     def reminders(self, period: Period) -> list[Reminder]:
-        """The reminders of a period, oldest first."""
+        """The reminders of a period in the order in which they were put on record."""
         rows = self._query(
-            "SELECT unit, due, distance, made FROM reminders WHERE period = ?"
-            " ORDER BY made, unit, distance",
+            "SELECT unit, due, distance, asked, made FROM reminders WHERE period = ?"
+            " ORDER BY rowid",
             (str(period),),
         )
         return [
             Reminder(
-                *(period, unit, date.fromisoformat(due), distance), datetime.fromisoformat(made)
+                *(period, unit, date.fromisoformat(due), distance),
+                *(tuple(json.loads(asked)), datetime.fromisoformat(made)),
             )
-            for unit, due, distance, made in rows
+            for unit, due, distance, asked, made in rows
         ]
 
-    def was_mailed(self, matter: str) -> bool:
-        """Whether a mail was sent."""
-        return bool(self._query("SELECT 1 FROM mails WHERE matter = ?", (matter,)))
+    def mails(self, period: Period) -> dict[str, str]:
+        """The mails of a period that are done with, by their matter: an empty text where the server
+        took it, else why it was refused for good.
+        """
+        rows = self._query(
+            "SELECT matter, refused FROM mails WHERE matter GLOB ?", (f"{period}/*",)
+        )
+        return dict(rows)
 
-    def record_mail(self, matter: str, sent: datetime, address: str) -> None:
-        """Put on record that a mail was sent."""
+    def record_mail(self, matter: str, moment: datetime, address: str, refused: str = "") -> None:
+        """Put on record that a mail was sent, or was refused for good."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO mails VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (matter, _text(sent), address),
+                "INSERT INTO mails VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (matter, _text(moment), address, refused),
             )
 
     def _files(self, where: str, values: Sequence[Any]) -> list[FileRecord]:

@@ -148,9 +148,11 @@ def passed(done: Pass) -> str:
         lines.append(collected(done.collected))
     lines += [_one_line(f"已认定：{said}") for said in done.settled]
     lines += [f"{period} 已结账" for period in done.closed]
-    lines += [f"已写出：{path}" for path in (*done.books, *done.reminders)]
+    lines += [f"已写出：{path}" for path in (*done.books, *done.corrections, *done.reminders)]
     lines += [f"发出邮件 {done.mailed} 封"] if done.mailed else []
     lines += [_one_line(f"登记表：{problem}") for problem in done.problems]
+    lines += [_one_line(f"没有送达的邮件：{mail}") for mail in done.undelivered]
+    lines += [_one_line(f"结账后被改动：{book}") for book in done.altered]
     lines += [_one_line(f"未完成：{failure}") for failure in done.failures]
     return "\n".join(lines)
 
@@ -163,10 +165,13 @@ def passed_json(done: Pass) -> dict[str, Any]:
         "files": [report.as_json() for report in files],
         "books": [str(path) for path in done.books],
         "closed": [str(period) for period in done.closed],
+        "corrections": [str(path) for path in done.corrections],
         "reminders": [str(path) for path in done.reminders],
         "mailed": done.mailed,
         "settled": done.settled,
         "problems": done.problems,
+        "undelivered": done.undelivered,
+        "altered": done.altered,
         "failures": done.failures,
     }
 

@@ -1,26 +1,30 @@
 """Publishing a quarter's books: written when what they show has changed, closed once, kept.
 
 A closed quarter's book is kept under its hash, so that it comes out again exactly as it was
-published, whatever the plan, the settings or the program say by then.
+published, whatever the plan, the settings or the program say by then. A correction copy lies ready
+only while it asks for what is still to be mended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from bioduty_xl.domain.calendar import end_of_day
 from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.plan import Unit
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.errors import LedgerError, TemplateError
-from bioduty_xl.evidence import gather
+from bioduty_xl.errors import Altered, LedgerError
+from bioduty_xl.evidence import Queried, gather, queried
 from bioduty_xl.forms.correction import Correction
 from bioduty_xl.handout import Handout
-from bioduty_xl.layout.atomic import write_beside_if_open, write_whole
-from bioduty_xl.ledger import Closing, FileRecord, Ledger
+from bioduty_xl.layout.atomic import remove_unless_open, write_beside_if_open, write_whole
+from bioduty_xl.ledger import Book, Closing, CorrectionCopy, FileRecord, Ledger
 from bioduty_xl.report import bulletin, frames
 from bioduty_xl.report.book import render
 from bioduty_xl.report.evidence import Evidence
@@ -34,9 +38,8 @@ class Publisher:
     """Writes what a quarter's ledger says.
 
     Attributes:
-        handout: makes the quarter's correction copies and the list of contacts.
-        book: the consolidated workbook.
-        contact_list: the list of contacts of all units.
+        handout: makes the quarter's correction copies.
+        file: the consolidated workbook.
         bulletin: the draft 通报, written when the quarter is closed.
         kept: folder of published books, by hash.
     """
@@ -44,8 +47,7 @@ class Publisher:
     terms: Terms
     ledger: Ledger
     handout: Handout
-    book: Path
-    contact_list: Path
+    file: Path
     bulletin: Path
     kept: Path
 
@@ -62,7 +64,8 @@ class Publisher:
         """
         closing = self.ledger.closing(self.period)
         if closing is not None:
-            return write_beside_if_open(self.book, self._published(closing))
+            content = self._published(closing)
+            return self._put(content, self.ledger.book(self.file.name).shown)
         found = gather(self.terms, self.ledger, self.period, as_of)
         return self._write(found, frames.sheets(found))
 
@@ -74,16 +77,20 @@ class Publisher:
         """
         found = gather(self.terms, self.ledger, self.period, as_of)
         tables = frames.sheets(found)
-        known = self.ledger.book_shows(self.book.name)
-        if self.book.exists() and known == frames.shown(found, tables):
+        known = self.ledger.book(self.file.name).shown
+        if self.file.exists() and known == frames.shown(found, tables):
             return None
         return self._write(found, tables)
 
     def close(self) -> Path:
-        """Publish the quarter as it stood when its last day ended, with a draft bulletin.
+        """Publish the quarter as it stood when its last day ended, with a draft bulletin and the
+        correction copies of that moment.
 
-        It may be stopped anywhere and repeated: nothing depends on the moment of doing it, and the
-        ledger is told last.
+        What is published does not depend on when that is done, and the ledger is told last: it may
+        be stopped anywhere and repeated.
+
+        Raises:
+            TemplateError: the copies cannot be made, so the quarter is not closed yet.
         """
         as_of = end_of_day(self.terms.calendar.closing(self.period))
         found = gather(self.terms, self.ledger, self.period, as_of)
@@ -95,47 +102,118 @@ class Publisher:
         dated = self.terms.calendar.working_day(as_of.date(), 1)
         draft = bulletin.draft(found, tables, self.terms.settings.office, dated)
         write_beside_if_open(self.bulletin, draft)
-        self.ledger.close(Closing(self.period, as_of, sha256), self._counted(as_of))
+        self.correct(as_of)
+        self.ledger.close(Closing(self.period, as_of, sha256), self._counted(found))
         _log.info("%s: closed as of %s", self.period, as_of.isoformat())
         return path
 
+    def restore(self) -> Path | None:
+        """See to it that a closed book is there as it was published: where it is gone, or is a
+        version of our own from before the close, because it was open then, it is written.
+
+        Returns:
+            Its path if it was written.
+
+        Raises:
+            Altered: a person has changed it; it is left as it is.
+            PermissionError: it is open in another program.
+        """
+        closing = self.ledger.closing(self.period)
+        assert closing is not None, "only closed books are restored"
+        found = _hash_of(self.file) if self.file.exists() else ""
+        if found == closing.sha256:
+            return None
+        known = self.ledger.book(self.file.name)
+        if found not in ("", known.sha256):
+            raise Altered(
+                f"{self.file} 与结账时写出的不同，已原样保留；要恢复结账时的汇总表，"
+                "请把它改名或移走，下次运行时重新写出"
+            )
+        content = self._published(closing)
+        write_whole(self.file, content)
+        self.ledger.record_book(self.file.name, Book(known.shown, closing.sha256))
+        return self.file
+
+    def correct(self, as_of: datetime) -> list[Path]:
+        """Write a correction copy for each return with errors, where it is not there as it should
+        be. Copies that ask for what is no longer asked go first, so that none lies ready.
+
+        Returns:
+            Those written.
+
+        Raises:
+            TemplateError: the template is not fit to make them of.
+            PermissionError: one is open in another program; all the others were written.
+        """
+        asked = queried(self.terms, self.ledger, self.period, as_of)
+        self._drop_copies(asked)
+        written, open_elsewhere = [], []
+        for unit in self.handout.plan.units:
+            try:
+                written += self._correct(unit, asked[unit.code]) if unit.code in asked else []
+            except PermissionError as error:
+                open_elsewhere.append(error)
+        if open_elsewhere:
+            raise open_elsewhere[0]
+        return written
+
     def _write(self, found: Evidence, tables: frames.Tables, content: bytes | None = None) -> Path:
-        path = write_beside_if_open(self.book, content or render(found, tables))
-        try:
-            self._write_corrections(found)
-            if found.contacts:
-                listed = {unit: people for unit, (_, people) in found.contacts.items()}
-                self.handout.list_contacts(listed, self.contact_list)
-        except TemplateError as error:  # the book itself needs no template
-            _log.warning("退回修改和联系人名单没有写出：%s", error)
-        if path == self.book:
-            self.ledger.record_book(path.name, frames.shown(found, tables))
+        path = self._put(content or render(found, tables), frames.shown(found, tables))
         _log.info("%s: consolidated as of %s", self.period, found.standing.as_of.isoformat())
         return path
 
-    def _write_corrections(self, found: Evidence) -> None:
-        """A correction copy for each return with errors; a copy that is no longer needed goes."""
-        errors = {file.unit for file, finding in found.return_findings if finding.is_error}
-        for unit in found.plan.units:
-            path = self.handout.correction_file(unit)
-            if unit.code in errors:
-                file = found.newest[unit.code]
-                rows = {entry.item: entry for entry in self.ledger.entries(file)}
-                said = [finding for one, finding in found.return_findings if one.id == file.id]
-                self.handout.correct(unit, Correction(file.header, rows, said))
-            elif path.exists():
-                _log.info("%s: a correction copy is no longer needed", self.period)
-                path.unlink()
+    def _put(self, content: bytes, shown: str) -> Path:
+        """Write the book and put on record what stands under its name."""
+        path = write_beside_if_open(self.file, content)
+        if path == self.file:
+            sha256 = hashlib.sha256(content).hexdigest()
+            self.ledger.record_book(path.name, Book(shown, sha256))
+        return path
 
-    def _counted(self, as_of: datetime) -> list[FileRecord]:
-        """The accepted files that the closed book shows, or that newer ones in it replace."""
+    def _drop_copies(self, asked: Mapping[str, Queried]) -> None:
+        """Take away what is named like a copy of ours and does not hold, whatever units are called
+        by now.
+        """
+        known = self.ledger.corrections(self.period)
+        holding = {
+            code
+            for code, copy in known.items()
+            if code in asked and asked[code].matter == copy.matter
+        }
+        for code in set(known) - holding:
+            self.ledger.record_correction(self.period, code, None)
+        units = self.handout.plan.units
+        wanted = {self.handout.correction_file(unit) for unit in units if unit.code in holding}
+        ours = re.compile(rf".+_{self.period}_退回修改\.xlsx")
+        for path in (self.handout.folder / "corrections").glob("*.xlsx"):
+            if ours.fullmatch(path.name) and path not in wanted:
+                remove_unless_open(path)
+
+    def _correct(self, unit: Unit, one: Queried) -> list[Path]:
+        """Write a unit's copy, unless it is there and shows the same."""
+        correction = Correction(one.file.header, one.entries, one.findings)
+        copy = CorrectionCopy(one.matter, self.handout.correction_shows(unit, correction))
+        path = self.handout.correction_file(unit)
+        if path.exists() and self.ledger.corrections(self.period).get(unit.code) == copy:
+            return []
+        self.handout.correct(unit, correction)
+        self.ledger.record_correction(self.period, unit.code, copy)
+        return [path]
+
+    def _counted(self, found: Evidence) -> list[FileRecord]:
+        """The accepted files of the quarter's own units that the closed book shows, or that newer
+        ones in it replace; and the late ones of earlier quarters in it.
+        """
         own = (
             file
             for kind in FormKind
-            for files in self.ledger.revisions(kind, self.period, as_of).values()
+            for unit, files in self.ledger.revisions(
+                kind, self.period, found.standing.as_of
+            ).items()
             for file in files
+            if unit in found.plan.by_code
         )
-        return [*own, *self.ledger.uncounted(self.period, as_of)]
+        return [*own, *(late.file for late in found.late)]
 
     def _published(self, closing: Closing) -> bytes:
         path = self._kept_file(closing.sha256)
@@ -152,3 +230,8 @@ class Publisher:
 
     def _kept_file(self, sha256: str) -> Path:
         return self.kept / f"{sha256}.xlsx"
+
+
+def _hash_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -41,6 +41,20 @@ class Terms:
         """The plan that holds for a period."""
         return self._plans[sum(change.since <= period for change in self._changes)]
 
+    def plan_with(self, unit: str, period: Period) -> Plan | None:
+        """The plan that holds for a period; where a unit has left it by then, the last one that
+        still had the unit.
+
+        Args:
+            unit: its code.
+        """
+        starts = sorted(
+            {change.since for change in self.register.changes if change.since <= period},
+            reverse=True,
+        )
+        plans = (self.plan(period), *(self.plan(start.shift(-1)) for start in starts), self.base)
+        return next((plan for plan in plans if unit in plan.by_code), None)
+
     @property
     def latest(self) -> Plan:
         """The plan with every change of units."""

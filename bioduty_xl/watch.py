@@ -1,19 +1,20 @@
 """The standing watch: what each pass did, for whoever looks later.
 
 A line of JSON a pass, a heartbeat for machines, a page of text for the coordinator. Names of files
-and people stay out of the first two.
+and telephone numbers stay out of the first two.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
@@ -25,8 +26,16 @@ PASSES = "passes.jsonl"
 HEARTBEAT = "heartbeat"
 PAGE = "运行情况.txt"
 
-_TAIL = 1 << 16
-"""Bytes of the log's end among which the last pass is looked for."""
+_BLOCK = 1 << 16
+"""Bytes of the log that are read at a time, from its end."""
+
+_NUMBER = re.compile(
+    r"(?P<moment>(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d)?(?!\d))"
+    r"|\d(?:[-\s]?\d){6,}"
+)
+"""Seven digits and more, also with hyphens or blanks between: a telephone number, unless they are a
+moment.
+"""
 
 
 @dataclass
@@ -39,11 +48,15 @@ class Pass:
         collected: the files found; None where the inbox could not be read.
         closed: quarters closed.
         books: consolidated workbooks written.
+        corrections: correction copies written.
         reminders: lists and letters written.
         mailed: letters sent.
         settled: files whose owner the register settled.
         problems: rows of the register that cannot take effect.
-        failures: a sentence for each step that failed.
+        undelivered: mails that the server has refused for good.
+        altered: books of closed quarters that a person has changed.
+        failures: a sentence for each step that failed: the step, a colon, what went wrong; names
+            of files and other details on lines below it.
         refused: whether nothing was done because the clock cannot be right.
     """
 
@@ -52,17 +65,23 @@ class Pass:
     collected: Collected | None = None
     closed: list[Period] = field(default_factory=list)
     books: list[Path] = field(default_factory=list)
+    corrections: list[Path] = field(default_factory=list)
     reminders: list[Path] = field(default_factory=list)
     mailed: int = 0
     settled: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     refused: bool = False
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has to look: at files held or rejected, at rows of the register."""
-        return bool(self.problems) or bool(self.collected and self.collected.needs_attention)
+        """Whether a person has to look: at files held or rejected, at rows of the register, at
+        mails that cannot be delivered.
+        """
+        held = bool(self.collected and self.collected.needs_attention)
+        return held or bool(self.problems or self.undelivered)
 
     def as_json(self) -> dict[str, Any]:
         """Its line in the log; how many, not which."""
@@ -73,17 +92,26 @@ class Pass:
             "files": dict(Counter(report.verdict.value for report in files)),
             "closed": [str(period) for period in self.closed],
             "books": [path.name for path in self.books],
+            "corrections": len(self.corrections),
             "reminders": len(self.reminders),
             "mailed": self.mailed,
             "settled": len(self.settled),
             "problems": len(self.problems),
-            "failures": [failure.partition("：")[0] for failure in self.failures],
+            "undelivered": len(self.undelivered),
+            "altered": len(self.altered),
+            "failures": [loggable(failure) for failure in self.failures],
             "refused": self.refused,
         }
 
 
+def loggable(text: str) -> str:
+    """What may stand in a log of a text: its first line, without telephone numbers."""
+    first = text.splitlines()[0] if text else ""
+    return _NUMBER.sub(lambda found: found["moment"] or "（号码略）", first)
+
+
 def record(done: Pass, state_dir: Path) -> None:
-    """Add a pass to the log, durably, and beat."""
+    """Add a pass to the log, durably; nothing needs to be locked for it."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(state_dir / PASSES, "ab") as log:
         torn = log.tell() and not _ends_whole(state_dir / PASSES)
@@ -91,6 +119,10 @@ def record(done: Pass, state_dir: Path) -> None:
         log.write((b"\n" if torn else b"") + line.encode())
         log.flush()
         os.fsync(log.fileno())
+
+
+def beat(done: Pass, state_dir: Path) -> None:
+    """Say to machines that a pass has come this far."""
     write_whole(state_dir / HEARTBEAT, f"{done.as_of.isoformat()}\n".encode())
 
 
@@ -112,19 +144,29 @@ def last_line(state_dir: Path) -> dict[str, Any] | None:
 
 
 def _lines_backwards(state_dir: Path) -> Iterator[dict[str, Any]]:
+    """The passes on record, the last first, however far back one looks."""
     path = state_dir / PASSES
     if not path.is_file():
         return
     with open(path, "rb") as log:
-        log.seek(max(0, path.stat().st_size - _TAIL))
-        lines = log.read().splitlines()
-    for line in reversed(lines):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and {"as_of", "refused"} <= set(found):
-            yield found
+        for line in _raw_lines_backwards(log):
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict) and {"as_of", "refused"} <= set(found):
+                yield found
+
+
+def _raw_lines_backwards(log: BinaryIO) -> Iterator[bytes]:
+    end, rest = log.seek(0, os.SEEK_END), b""
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        log.seek(start)
+        first, *lines = (log.read(end - start) + rest).split(b"\n")
+        yield from reversed(lines)
+        end, rest = start, first
+    yield rest
 
 
 def summary(line: dict[str, Any]) -> str:
@@ -138,7 +180,7 @@ def summary(line: dict[str, Any]) -> str:
     if line["refused"]:
         said.append("时钟不可信，什么也没有做")
     if line["failures"]:
-        said.append(f"未完成：{'、'.join(line['failures'])}")
+        said.append(f"未完成：{'；'.join(line['failures'])}")
     return "，".join(said)
 
 
@@ -161,14 +203,19 @@ def _page(done: Pass, waiting: Sequence[FileRecord]) -> Iterator[str]:
         ("没有完成的（请告知管理员）：", done.failures),
         ("登记表（register.xlsx）中没有生效的行，请改正：", done.problems),
         (
+            "没有送达的邮件（不再重试；请在登记表“邮箱”中更正，或用其他方式送达）：",
+            done.undelivered,
+        ),
+        ("结账后被改动的汇总表：", done.altered),
+        (
             "待处理的文件（可在登记表“归属认定”中认定）：",
-            [f"{file.name}：{file.reason}" for file in waiting],
+            [f"{_of_period(file)}{file.name}：{file.reason}" for file in waiting],
         ),
     ):
         if lines:
             yield from ("", title)
             yield from (f"  {_one_line(line)}" for line in lines)
-    if not (done.failures or done.problems or waiting):
+    if not (done.failures or done.problems or done.undelivered or done.altered or waiting):
         yield from ("", "一切正常，没有需要处理的事项。")
 
 
@@ -181,11 +228,17 @@ def _done_lines(done: Pass) -> Iterator[str]:
         yield f"收件：{listed or '没有新文件'}"
     yield from (f"{period.label}已结账" for period in done.closed)
     yield from (f"已写出：{path}" for path in done.books)
+    if done.corrections:
+        yield f"退回修改：写出 {len(done.corrections)} 份，在 {done.corrections[0].parent}"
     yield from (f"已认定：{said}" for said in done.settled)
     if done.reminders:
         yield f"催报：写出 {len(done.reminders)} 个文件，在 {done.reminders[0].parent}"
     if done.mailed:
         yield f"发出邮件 {done.mailed} 封"
+
+
+def _of_period(file: FileRecord) -> str:
+    return f"[{file.period}] " if file.period else ""
 
 
 def _one_line(text: str) -> str:

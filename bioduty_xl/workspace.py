@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,6 +38,7 @@ from bioduty_xl.errors import (
     ConfigError,
     LedgerError,
     PlanError,
+    TemplateError,
 )
 from bioduty_xl.intake import filing, sandbox
 from bioduty_xl.intake.gate import Limits
@@ -247,21 +248,56 @@ class Workspace:
             Busy: another run holds the workspace.
         """
         period = self.period(period)
-        if problems := self.plan.problems():
-            raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
         plan = self.terms.plan(period)
         units = plan.units if unit is None else (self.find_unit(unit, period),)
         with self.locked(), self._ledger() as ledger:
             handout = self._handout(ledger, period)
-            orders = handout.forms(units, contacts=contacts)
-            forms: list[tuple[Stamp, Path]] = []
-            for kind, one in orders:
-                progress(one.name, len(forms), len(orders))
-                forms.append(handout.write(kind, one))
-            names = [
-                (stamp, path.relative_to(self.outbox_root).as_posix()) for stamp, path in forms
-            ]
-            ledger.record_forms(names, moment(as_of) if as_of is not None else None)
+            issued = moment(as_of) if as_of is not None else None
+            return self._write_forms(
+                handout, handout.forms(units, contacts=contacts), issued, progress
+            )
+
+    def hand_out(
+        self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
+    ) -> list[Path]:
+        """Write forms to the units of a period that have none, and anew to those whose due date is
+        another one than their form says and that have not returned.
+
+        Returns:
+            Paths of what was written.
+
+        Raises:
+            PlanError, TemplateError, Busy: as for `generate`.
+        """
+        with self.locked(), self._ledger() as ledger:
+            period, now = self.period(period), moment(as_of)
+            handout = self._handout(ledger, period)
+            old = evidence.units_with_old_form(self.terms, ledger, period, now)
+            orders = (
+                *((FormKind.RETURN, unit) for unit in old),
+                *handout.forms(evidence.units_without_form(self.terms, ledger, period)),
+            )
+            return self._write_forms(handout, orders, now, progress)
+
+    def _write_forms(
+        self,
+        handout: Handout,
+        orders: Sequence[tuple[FormKind, Unit]],
+        issued: datetime | None,
+        progress: Progress,
+    ) -> list[Path]:
+        if problems := self.plan.problems():
+            raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
+        period, due = handout.period, self.terms.calendar.due
+        forms: list[tuple[Stamp, Path]] = []
+        for kind, one in orders:
+            progress(one.name, len(forms), len(orders))
+            forms.append(handout.write(kind, one))
+        named = [
+            (stamp, path.relative_to(self.outbox_root).as_posix(), due(period, stamp.unit))
+            for stamp, path in forms
+        ]
+        handout.ledger.record_forms(named, issued)
         _log.info("%s: %d forms written", period, len(forms))
         return [path for _, path in forms]
 
@@ -277,13 +313,6 @@ class Workspace:
             self.template,
         )
 
-    def has_forms(self, period: str | Period) -> bool:
-        """Whether a period's return forms were handed out to every unit."""
-        period = self.period(period)
-        with self._ledger(read_only=True) as ledger:
-            out = ledger.units_with_form(FormKind.RETURN, period)
-        return out >= {unit.code for unit in self.terms.plan(period).units}
-
     def open_periods(self, as_of: When) -> list[Period]:
         """The periods under way at a moment, oldest first: a form is out or a return came, and the
         last day on which returns count has not ended.
@@ -294,9 +323,14 @@ class Workspace:
         """The periods that were under way and have ended, oldest first."""
         return [one for one in self._unclosed() if self._has_ended(one, moment(as_of))]
 
+    def closed_periods(self) -> list[Period]:
+        """The periods whose books were published for good, oldest first."""
+        with self._ledger(read_only=True) as ledger:
+            return ledger.closed_periods()
+
     def periods_to_hand_out(self, as_of: When) -> list[Period]:
-        """The periods whose opening day has come, that have not ended, and whose forms are not out
-        to every unit.
+        """The periods whose opening day has come, that have not ended, and of which forms are to be
+        written: see `hand_out`.
         """
         calendar, now = self.terms.calendar, moment(as_of)
         here = Period.containing(now.date())
@@ -308,8 +342,15 @@ class Workspace:
             and calendar.opening(one) <= now.date()
             and not self._has_ended(one, now)
             and not self.is_closed(one)
-            and not self.has_forms(one)
+            and self._has_due_forms(one, now)
         ]
+
+    def _has_due_forms(self, period: Period, as_of: datetime) -> bool:
+        with self._ledger(read_only=True) as ledger:
+            return bool(
+                evidence.units_without_form(self.terms, ledger, period)
+                or evidence.units_with_old_form(self.terms, ledger, period, as_of)
+            )
 
     def is_closed(self, period: str | Period) -> bool:
         """Whether a period's book was published for good."""
@@ -429,11 +470,23 @@ class Workspace:
 
         Returns:
             Its path; beside the usual one where that is open in another program.
+
+        Raises:
+            TemplateError: the book is written, but no copies can be made.
         """
         period = self.period(period)
         with self.locked(), self._ledger() as ledger:
             progress("汇总", 0, 1)
-            return self._publisher(ledger, period).write(moment(as_of))
+            publisher = self._publisher(ledger, period)
+            path = publisher.write(moment(as_of))
+            try:
+                if ledger.closing(period) is None:
+                    publisher.correct(moment(as_of))
+                self._list_contacts(ledger, moment(as_of))
+            except TemplateError as error:  # the book itself needs no template
+                said = f"汇总表已写出：{path}；退回修改或者联系人名单没有写出：{error.message}"
+                raise TemplateError(said, *error.details) from None
+        return path
 
     def renew(
         self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
@@ -449,20 +502,66 @@ class Workspace:
             written = self._publisher(ledger, period).renew(moment(as_of))
         return [written] if written else []
 
+    def correct(self, period: str | Period, *, as_of: When) -> list[Path]:
+        """Write the correction copies that are not there as they should be, and take away those
+        that are no longer needed.
+
+        Returns:
+            Those written.
+
+        Raises:
+            TemplateError: the template is not fit to make them of.
+        """
+        with self.locked(), self._ledger() as ledger:
+            return self._publisher(ledger, self.period(period)).correct(moment(as_of))
+
+    def list_contacts(self, *, as_of: When) -> list[Path]:
+        """Write the list of contacts as of a moment, if it would show anything else than it does.
+
+        Returns:
+            Its path if it was written.
+
+        Raises:
+            TemplateError: the template is not fit to make it of.
+        """
+        with self.locked(), self._ledger() as ledger:
+            return self._list_contacts(ledger, moment(as_of))
+
+    def _list_contacts(self, ledger: Ledger, as_of: datetime) -> list[Path]:
+        handout = self._handout(ledger, self.terms.calendar.current(as_of))
+        return handout.list_contacts(self.contact_list_file, as_of)
+
     def close(self, period: str | Period) -> Path:
         """Close a period whose last day has ended: publish its book as it stood then, for good,
-        with a draft bulletin. What comes later goes into the next book's 补报.
+        with a draft bulletin, and take its letters away. What comes later goes into the next
+        book's 补报.
 
         Raises:
             ConfigError: it is closed already.
+            TemplateError: its correction copies cannot be made; it is not closed yet.
         """
         period = self.period(period)
         with self.locked(), self._ledger() as ledger:
             if ledger.closing(period) is not None:
                 raise ConfigError(f"{period} 已经结账")
             ended = end_of_day(self.terms.calendar.closing(period))
-            self._reminding(ledger, period).list_owing(ended)
+            self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
+
+    def restore(self, period: str | Period) -> list[Path]:
+        """See to it that a closed period's book is there as it was published, and no letter.
+
+        Returns:
+            Its path if it was written.
+
+        Raises:
+            Altered: a person has changed it; it is left as it is.
+        """
+        period = self.period(period)
+        with self.locked(), self._ledger() as ledger:
+            self._reminding(ledger, period).drop_letters()
+            written = self._publisher(ledger, period).restore()
+        return [written] if written else []
 
     def remind(self, period: str | Period, *, as_of: When) -> list[Path]:
         """Write 催报清单 and the letters whose stage has come.
@@ -476,10 +575,14 @@ class Workspace:
 
     def mail(self, period: str | Period, *, as_of: When) -> Mailed:
         """Send forms, correction copies and letters of a period that were not sent yet to the
-        addresses in the register; nothing where no mail server is set.
+        addresses in the register; nothing where no mail server is set, or while another run is
+        mailing.
+
+        Others may work in the workspace meanwhile, however slow the server is: it is not held, and
+        what was sent is put on record mail by mail.
 
         Raises:
-            BiodutyError: the server cannot be reached.
+            BiodutyError: the settings or the password cannot be used.
         """
         from bioduty_xl.mailing import Mailed, Mailing
         from bioduty_xl.post import Post, read_password
@@ -487,19 +590,37 @@ class Workspace:
         mail, period = self.settings.mail, self.period(period)
         if not mail.host:
             return Mailed()
-        with self.locked(), self._ledger() as ledger:
-            mailing = Mailing(
-                self.terms,
-                ledger,
-                self._handout(ledger, period),
-                self._reminding(ledger, period),
-                self.outbox_root,
-            )
+        with self._mail_locked() as is_free:
+            if not is_free:
+                return Mailed()
             password = read_password(self.state_dir)
             if mail.ca_file:
                 mail = mail.model_copy(update={"ca_file": str(self.path(Path(mail.ca_file)))})
-            with Post(mail, password, self.settings.office.name) as post:
-                return mailing.send_all(post, moment(as_of))
+            with self._ledger() as ledger, Post(mail, password, self.settings.office.name) as post:
+                mailing = Mailing(
+                    self.terms,
+                    ledger,
+                    self._handout(ledger, period),
+                    self._reminding(ledger, period),
+                    self.outbox_root,
+                    moment(as_of),
+                )
+                return mailing.send_all(post)
+
+    @contextmanager
+    def _mail_locked(self) -> Iterator[bool]:
+        """Keep other runs from mailing; False where one is mailing already."""
+        require_local(self.state_dir)
+        lock = FileLock(self.state_dir / "mail.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def clear_scratch(self) -> None:
         """Remove what stopped runs have left of files that they were writing."""
@@ -588,7 +709,6 @@ class Workspace:
             ledger,
             self._handout(ledger, period),
             self.report_file(period),
-            self.contact_list_file,
             self.outbox(period) / f"通报_{period}.docx",
             self.state_dir / "published",
         )
@@ -603,18 +723,20 @@ class Workspace:
         with self._ledger(read_only=True) as ledger:
             return evidence.take_standing(self.terms, ledger, self.period(period), moment(as_of))
 
-    def waiting_files(self, period: str | Period, *, as_of: When) -> list[FileRecord]:
-        """The files of a period that are held or rejected, each with its reason; archives are left
-        out, since their members are files of their own. Changes nothing.
+    def waiting_files(self, period: str | Period | None = None, *, as_of: When) -> list[FileRecord]:
+        """The files that are held or rejected, each with its reason, and of which nobody has
+        decided yet whose they are; archives are left out, since their members are files of their
+        own. Changes nothing.
+
+        Args:
+            period: those of this one; None: of every period and of none that is known.
         """
         with self._ledger(read_only=True) as ledger:
-            return [
-                file
-                for file in evidence.own_files(
-                    evidence.files_of(ledger, self.rulebook, self.period(period), moment(as_of))
-                )
-                if file.verdict in (Verdict.HELD, Verdict.REJECTED)
-            ]
+            waiting = ledger.waiting(moment(as_of))
+        if period is None:
+            return waiting
+        wanted, current = self.period(period), self.rulebook.calendar.current
+        return [file for file in waiting if (file.period or current(file.received)) == wanted]
 
     def entries(self, period: str | Period, *, as_of: When | None = None) -> pd.DataFrame:
         """Every unit × item × role of a period with its state and answers; see
@@ -643,9 +765,12 @@ class Workspace:
         return self.state_dir / "originals"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, patience: float = 0.0) -> Iterator[None]:
         """Hold the workspace: no other run works in it meanwhile. A pass holds it for all its
-        steps, which take it again.
+        steps but mail; they take it again.
+
+        Args:
+            patience: seconds to wait for another run.
 
         Raises:
             Busy: another run holds it.
@@ -653,7 +778,7 @@ class Workspace:
         require_local(self.state_dir)
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with self._lock:
+            with self._lock.acquire(timeout=patience):
                 yield
         except Timeout:
             raise Busy("另一个 bioduty 正在处理这个工作区，请稍后再试") from None

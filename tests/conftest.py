@@ -8,6 +8,7 @@ from pathlib import Path
 
 import office as libreoffice
 import pytest
+import year
 
 from bioduty_xl import Workspace
 
@@ -58,3 +59,17 @@ def q2(tmp_path, handed_out) -> Workspace:
 def form(q2):
     """Path of a unit's handed-out form: `form("市林业局")`."""
     return lambda name, period="2024Q2": q2.outbox(period) / "forms" / f"{name}_{period}.xlsx"
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory) -> Path:
+    """A workspace with the plan of five units and the forms of 2024Q2 out, to be copied."""
+    root = year.make(tmp_path_factory.mktemp("small_city") / "w")
+    Workspace.open(root).generate("2024Q2", as_of="2024-06-03")
+    return root
+
+
+@pytest.fixture
+def city(tmp_path, small_city) -> year.City:
+    """A small city with the forms of 2024Q2 handed out, whose passes are quick."""
+    return year.City(shutil.copytree(small_city, tmp_path / "小城 报送"))

@@ -26,12 +26,15 @@ class Box:
         mail, data: answers to MAIL and DATA that are not 250.
         refusals: answers to RCPT, by address.
         drops: hang up instead of an answer to DATA, or after it.
+        asked: how often an address was named.
+        hold: an event before which no letter is taken; `is_asked` says that one waits.
     """
 
     def __init__(self):
         self.letters, self.sessions, self.logins = [], [], []
         self.mail = self.data = self.drops = None
-        self.refusals = {}
+        self.refusals, self.asked = {}, 0
+        self.hold, self.is_asked = None, threading.Event()
         self.has_dropped = threading.Event()
 
     async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
@@ -43,12 +46,16 @@ class Box:
         return self.mail or "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        self.asked += 1
         if address in self.refusals:
             return self.refusals[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        if self.hold is not None:
+            self.is_asked.set()
+            await asyncio.to_thread(self.hold.wait, 60)
         if self.data:
             return self.data
         self.letters.append((envelope.rcpt_tos, envelope.content))

@@ -44,7 +44,7 @@ def test_a_ledger_of_version_2_opens_and_says_what_it_said(tmp_path):
         assert (decided.unit, decided.reason) == ("U02", "电话核实")
         assert opened.periods() == [Q2]
         assert opened.closing(Q2) is None
-        assert opened.uncounted(Q2.shift(1), ALL_TIME) == []
+        assert opened.uncounted(FormKind.RETURN, Q2.shift(1), ALL_TIME) == []
         assert opened.registered() == opened.reminders(Q2) == []
     assert columns(path)[1] == len(ledger.MIGRATIONS)
 

@@ -71,6 +71,38 @@ def make(root):
     return root
 
 
+class City:
+    """The workspace of a small city, for tests of single days."""
+
+    def __init__(self, root):
+        self.ws = Workspace.open(root)
+
+    def run(self, when, **more):
+        """A pass at a moment, with plan, register and settings read anew."""
+        return run_pass(Workspace.open(self.ws.root), moment(when), lambda *_: None, **more)
+
+    def form(self, unit, period="2024Q2"):
+        """Path of a unit's handed-out form."""
+        return self.ws.outbox(period) / "forms" / f"{unit}_{period}.xlsx"
+
+    def give(self, unit, name, answers=FILLED, period="2024Q2", **more):
+        """A unit's form comes back, filled."""
+        return fill(self.form(unit, period), self.ws.inbox / name, answers, **more)
+
+    def register(self, sheet, *values):
+        """An entry more in the register."""
+        add_row(self.ws, sheet, *values)
+
+    def letter(self, unit, period="2024Q2"):
+        """Where a unit's letter is, or would be."""
+        return self.ws.outbox(period) / "reminders" / f"{unit}_{period}_催报函.docx"
+
+    def letters(self, period="2024Q2"):
+        """The units to which a letter lies ready."""
+        found = (self.ws.outbox(period) / "reminders").glob("*.docx")
+        return {path.name.split("_")[0] for path in found}
+
+
 class World:
     """People and their workspace; `live` is one day of theirs.
 
@@ -126,7 +158,7 @@ def _story():
 def _damage(story):
     story[date(2024, 9, 9)].append(_drop("市教育局_2024Q3_传输中断.xlsx", b"PK\x03\x04 torn"))
     story[date(2025, 3, 12)].append(_send(0, "2025Q1", suffix="_更正"))
-    story[date(2025, 6, 10)].append(_send(0, "2025Q2", suffix="_粘贴", change=_lose_marks))
+    story[date(2025, 6, 10)].append(_send(0, "2025Q2", suffix="_粘贴", change=lose_marks))
     story[date(2025, 6, 11)].append(_drop("通知.pdf", b"%PDF-1.7 x"))
 
 
@@ -174,7 +206,7 @@ def _filled(form, texts, suffix, change):
         return fill(source, Path(folder) / "filled.xlsx", answers, change=change).read_bytes()
 
 
-def _lose_marks(book, sheet):
+def lose_marks(book, sheet):
     """A sheet of which somebody has deleted the key column, in a new file."""
     heading = next(c for row in sheet.iter_rows() for c in row if str(c.value).startswith("BD1."))
     sheet.delete_cols(heading.column)

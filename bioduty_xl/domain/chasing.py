@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -52,14 +52,6 @@ def stages(calendar: Calendar, due: date, distances: Iterable[int]) -> tuple[Sta
     return tuple(found)
 
 
-def stage_at(calendar: Calendar, due: date, distances: Iterable[int], today: date) -> Stage | None:
-    """The latest stage whose day has come; None before the first. Who was not there for several
-    stages catches up with the last of them alone.
-    """
-    come = [stage for stage in stages(calendar, due, distances) if stage.day <= today]
-    return come[-1] if come else None
-
-
 @dataclass(frozen=True)
 class Chased:
     """A unit that owes something.
@@ -67,36 +59,63 @@ class Chased:
     Attributes:
         line: where it stands.
         urgency: by its days overdue; a return that is here but wanting is never urgent.
-        stage: of the reminders, where one has come.
     """
 
     line: UnitStanding
     urgency: Urgency
-    stage: Stage | None
 
     @property
     def has_returned(self) -> bool:
         """Whether a return is here, with items missing."""
         return self.line.receipt is not None
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Keys of the items that it is asked for; none: the whole return."""
+        missing = tuple(cell.obligation.item for cell in self.line.missing)
+        return missing if self.has_returned else ()
 
-def chased(
-    standing: Standing, distances: Iterable[int], degrees: Degrees, calendar: Calendar, today: date
-) -> tuple[Chased, ...]:
+
+def chased(standing: Standing, degrees: Degrees, today: date) -> tuple[Chased, ...]:
     """The units that owe a return, or items in one that is here; longest overdue first."""
-    wanted = tuple(distances)
-    found = [
-        Chased(
-            line,
-            Urgency.ORDINARY if line.receipt else degrees.of(line.days_overdue),
-            stage_at(calendar, line.due, wanted, today),
-        )
+    found = (
+        Chased(line, Urgency.ORDINARY if line.receipt else degrees.of(line.days_overdue))
         for line in standing.expected
         if line.receipt is None or line.missing
-    ]
+    )
     owing = (one for one in found if not one.has_returned or today > one.line.due)
     return tuple(sorted(owing, key=lambda one: (one.has_returned, -_days(one), one.line.unit.code)))
 
 
 def _days(one: Chased) -> int:
     return one.line.days_overdue if one.line.state is UnitState.OVERDUE else 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """A reminder that is due: a unit that owes something, at a stage that has come."""
+
+    one: Chased
+    stage: Stage
+
+
+def calls(
+    owing: Iterable[Chased],
+    calendar: Calendar,
+    distances: Iterable[int],
+    issued: Mapping[str, date],
+    today: date,
+) -> tuple[Call, ...]:
+    """For each unit the latest stage that has come since its form went out, if there is one. Who
+    was not there for several stages catches up with the last of them alone.
+
+    Args:
+        issued: the day on which a unit's form went out, by its code.
+    """
+    wanted, found = tuple(distances), []
+    for one in owing:
+        since = issued.get(one.line.unit.code, date.max)
+        dated = stages(calendar, one.line.due, wanted)
+        come = [stage for stage in dated if since < stage.day <= today]
+        found += [Call(one, stage) for stage in come[-1:]]
+    return tuple(found)

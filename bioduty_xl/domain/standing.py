@@ -241,7 +241,7 @@ def assess(
     """
     obligations = plan.obligations(rulebook.required)
     units = tuple(
-        _assess_unit(
+        assess_unit(
             unit,
             [duty for duty in obligations if duty.unit == unit.code],
             period,
@@ -254,7 +254,7 @@ def assess(
     return Standing(period, rulebook.calendar.due(period), as_of, units, files or FileCounts())
 
 
-def _assess_unit(
+def assess_unit(
     unit: Unit,
     obligations: Sequence[Obligation],
     period: Period,
@@ -262,6 +262,11 @@ def _assess_unit(
     receipt: Receipt | None,
     rulebook: Rulebook,
 ) -> UnitStanding:
+    """Work out where one unit stands; see `assess`.
+
+    Args:
+        obligations: its own.
+    """
     due = rulebook.calendar.due(period, unit.code)
     exempt = (unit.code, period) in rulebook.calendar.exemptions
     state = UnitState.EXEMPT if exempt else _unit_state(due, as_of, receipt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 SCRATCH = ".~bioduty-"
@@ -39,6 +40,12 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_unless_open(path: Path) -> None:
+    """Remove a file; one that another program keeps open stays, to be removed another time."""
+    with suppress(PermissionError):
+        path.unlink(missing_ok=True)
 
 
 def _usual_mode() -> int:

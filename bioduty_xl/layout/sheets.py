@@ -465,7 +465,7 @@ LATE_RETURNS = Sheet(
         Column("period", "报送期", width=10),
         Column("code", "单位代码", width=9),
         Column("unit", "报送单位", width=20),
-        Column("kind", "类别", width=10),
+        Column("kind", "类别", width=15),
         Column("received", "收到时间", Kind.TIME, 17),
         Column("days", "逾期天数", Kind.NUMBER, 9),
         Column("item", "任务编号", width=9),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Wording
@@ -15,21 +16,32 @@ AS_OF = "统计时点"
 """The line of 口径说明 that states a book's moment."""
 
 
+class Lateness(StrEnum):
+    """What a return is that came, or was settled, after its quarter was closed; the value is the
+    word printed.
+    """
+
+    NEW = "补报"
+    CORRECTION = "更正"
+    SUPERSEDED = "旧稿，已有更新"
+
+
 @dataclass(frozen=True)
 class LateReturn:
     """补报: a return that came, or was settled, after its quarter was closed.
 
     Attributes:
-        file: the newest of its unit and quarter.
-        line: where the unit stands with that quarter now.
-        plan: of that quarter.
-        is_correction: whether a return had been counted when the quarter was closed.
+        file: the return itself.
+        line: where its unit stands with that quarter by this return.
+        plan: of that quarter; where the unit has left it since, the last one that had the unit.
+        kind: a correction if a closed book has counted one of the unit's returns; superseded if the
+            unit's newest is another one.
     """
 
     file: FileRecord
     line: UnitStanding
     plan: Plan
-    is_correction: bool
+    kind: Lateness
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -50,7 +51,7 @@ from bioduty_xl.layout.sheets import (
     RETURN_FORM,
 )
 from bioduty_xl.ledger import FileRecord
-from bioduty_xl.report.evidence import AS_OF, Evidence
+from bioduty_xl.report.evidence import AS_OF, Evidence, LateReturn
 from bioduty_xl.report.themes import theme_of
 
 Tables = Mapping[str, pd.DataFrame]
@@ -166,13 +167,22 @@ def shown(evidence: Evidence, tables: Mapping[str, pd.DataFrame]) -> str:
     """A fingerprint of all that a workbook shows, its moment left out: it is worth writing anew
     only when this differs.
     """
-    digest = hashlib.sha256()
-    for key, table in (*tables.items(), (CHANGES.key, changes(evidence))):
+    more = {CHANGES.key: changes(evidence), "by_part": by_part(evidence)}
+    digest = hashlib.sha256(repr(evidence.plan.title).encode())
+    for key, table in (*tables.items(), *more.items()):
         if key == DEFINITIONS.key:
             table = table[table["name"] != AS_OF]
-        digest.update(key.encode())
-        digest.update(table.to_csv(index=False).encode(errors="surrogatepass"))
+        _digest_rows(digest, [(key,), tuple(table.columns)])
+        _digest_rows(digest, table.itertuples(index=False, name=None))
     return digest.hexdigest()
+
+
+def _digest_rows(digest: hashlib._Hash, rows: Iterable[tuple[object, ...]]) -> None:
+    """Rows as Python writes them, by which nothing is like anything else: an empty text, which is
+    white in the matrix, is not like None, which is grey.
+    """
+    for row in rows:
+        digest.update(repr(row).encode())
 
 
 def overview(evidence: Evidence) -> pd.DataFrame:
@@ -243,15 +253,14 @@ _ITEM_STATES_SHOWN = (ItemState.FILLED, ItemState.NO_PROGRESS, ItemState.NOT_APP
 
 def by_part(evidence: Evidence) -> pd.DataFrame:
     """Required items of each part by state: part, then a column for each of the five states."""
-    every = entries(evidence)
-    required = every[every["required"]]
-    counts = required.pivot_table(
-        index="part", columns="state", values="item", aggfunc="count", fill_value=0, sort=False
+    plan = evidence.plan
+    counts = Counter(
+        (plan.by_key[cell.obligation.item].part, cell.state) for cell in evidence.standing.required
     )
-    states = [state.value for state in _STATE_ORDER]
-    parts = [part.title for part in evidence.plan.parts]
-    table = counts.reindex(index=parts, columns=states, fill_value=0).astype(int)
-    return table.reset_index(names="part")
+    rows = [
+        (part.title, *(counts[part.no, state] for state in _STATE_ORDER)) for part in plan.parts
+    ]
+    return _frame(("part", *(state.value for state in _STATE_ORDER)), rows)
 
 
 _STATE_ORDER = (
@@ -378,24 +387,35 @@ def files(evidence: Evidence) -> pd.DataFrame:
 
 def late_returns(evidence: Evidence) -> pd.DataFrame:
     """A row for each item that a return says something on, or should, which came after its quarter
-    was closed.
+    was closed; a return with no such item has a row all the same.
     """
     rows = [
         (
             *(str(late.file.period), late.line.unit.code, late.line.unit.name),
-            "更正" if late.is_correction else "补报",
-            *(_naive(late.file.received), late.line.days_overdue),
-            *(cell.obligation.item, late.plan.by_key[cell.obligation.item].title),
-            cell.state.value if cell.state else "",
-            *(cell.entry[key] if cell.entry else "" for key in LATE_ANSWERS),
-            late.file.name,
-            cell.entry.cells.get("progress", "") if cell.entry else "",
+            *(late.kind.value, _naive(late.file.received), late.line.days_overdue),
+            *_late_answer(late, cell),
         )
         for late in evidence.late
-        for cell in late.line.cells
-        if cell.state is not None
+        for cell in _late_cells(late)
     ]
     return _frame(_keys(LATE_RETURNS), rows)
+
+
+def _late_cells(late: LateReturn) -> Sequence[Cell | None]:
+    """The items that a late return shows; None in their place where there is none."""
+    return [cell for cell in late.line.cells if cell.state is not None] or [None]
+
+
+def _late_answer(late: LateReturn, cell: Cell | None) -> tuple[object, ...]:
+    item = late.plan.by_key[cell.obligation.item] if cell else None
+    entry = cell.entry if cell else None
+    return (
+        *((item.key, item.title) if item else ("", "")),
+        cell.state.value if cell and cell.state else "",
+        *(entry[key] if entry else "" for key in LATE_ANSWERS),
+        late.file.name,
+        entry.cells.get("progress", "") if entry else "",
+    )
 
 
 def reminders(

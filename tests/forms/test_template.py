@@ -231,8 +231,8 @@ def test_a_template_broken_later_does_not_keep_the_book_from_being_written(ws, r
     )
     ws.template("quarterly_return.xlsx").write_bytes(b"PK damaged")
     done = run("consolidate", "2024Q2", "--workspace", ws.root, "--as-of", "2024-06-26")
-    assert done.returncode == 0
-    assert "退回修改" in done.stderr
+    assert done.returncode == 1
+    assert "汇总表已写出" in done.stderr and "退回修改" in done.stderr
     assert ws.report_file("2024Q2").exists()
 
 

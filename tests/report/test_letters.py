@@ -19,7 +19,6 @@ from bioduty_xl.report.themes import THEMES, theme_of
 
 Q2 = Period(2024, 2)
 OFFICE = config.Office(name="某市环委会办公室", contact="赵某", phone="0812-0000001")
-DISTANCES = (-5, -1, 1, 4, 8)
 
 
 @pytest.fixture
@@ -32,9 +31,7 @@ def owing(q2, form):
 
     def ask(as_of):
         now = moment(as_of)
-        found = chased(
-            q2.standing(Q2, as_of=now), DISTANCES, Degrees(), q2.rulebook.calendar, now.date()
-        )
+        found = chased(q2.standing(Q2, as_of=now), Degrees(), now.date())
         return {one.line.unit.name: one for one in found}
 
     return ask
