@@ -76,8 +76,15 @@ class Chased:
 
     @property
     def has_returned(self) -> bool:
-        """Whether a return is here, with items missing."""
+        """Whether a return is here, with items missing; also one that came by another way, of
+        which the form is missing.
+        """
         return self.line.receipt is not None
+
+    @property
+    def has_form(self) -> bool:
+        """Whether that return came on its form."""
+        return self.line.receipt is not None and self.line.receipt.has_form
 
 
 def chased(
