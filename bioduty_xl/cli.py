@@ -24,7 +24,7 @@ from bioduty_xl import printing
 from bioduty_xl.config import SETTINGS_FILE
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
-from bioduty_xl.timers import KINDS, printed, schtasks_bytes
+from bioduty_xl.timers import KINDS, owner_of, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from bioduty_xl.domain.plan import Plan
@@ -359,7 +359,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 
     workspace = options.open()
     if kind is not None:
-        text = printed(kind, workspace.root, _own_command(), workspace.settings.schedule.at)
+        root, at = workspace.root, workspace.settings.schedule.at
+        text = printed(kind, root, _own_command(), at, owner_of(root))
         if output is not None:
             output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
             text = f"已写出：{output}"
