@@ -33,6 +33,9 @@ OPEN_ELSEWHERE = (
 NO_ROOM = "磁盘空间不足，暂未收取，请清理磁盘，下次再收"
 LOST = "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
 
+SHORTEST_HASH = 8
+"""So many characters of a SHA-256 name a file."""
+
 LONG_DAYS = 1
 """After so many days in the inbox, a file that is still not taken is spoken of with its age."""
 
@@ -112,16 +115,21 @@ class Reception:
         ledger.conclude(file, conclusion, assignment)
         _log.info("file %s: assigned, %s", file.sha256[:12], conclusion.verdict)
         if not Verdict(conclusion.verdict).needs_attention:
-            for twin in ledger.with_hash(file.sha256):
-                if twin.id != file.id and twin.verdict in _WAITING:
-                    self._settle(
-                        ledger.reopen(twin),
-                        self.desk.conclude(original, twin.name, [ledger.file(file.id)], twin),
-                    )
-            if file.container is not None:
-                self._settle_archive(ledger.file(file.container))
-            self._tidy_settled(filing.scan(self.inbox).filed)
+            self.follow_up(ledger.file(file.id))
         return report_of(file.name, file.sha256, conclusion)
+
+    def follow_up(self, file: FileRecord) -> None:
+        """Do what follows from a file that was settled; it may be repeated."""
+        ledger = self.desk.ledger
+        for twin in ledger.with_hash(file.sha256):
+            if twin.id != file.id and twin.verdict in _WAITING:
+                self._settle(
+                    ledger.reopen(twin),
+                    self.desk.conclude(self.originals / file.sha256, twin.name, [file], twin),
+                )
+        if file.container is not None:
+            self._settle_archive(ledger.file(file.container))
+        self._tidy_settled(filing.scan(self.inbox).filed)
 
     def _settle_archive(self, container: FileRecord) -> None:
         """Sum an archive up anew after one of its members was settled."""
@@ -329,7 +337,11 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
     for matches in (
         [file for file in ledger_files if file.name == name],
         [file for file in ledger_files if file.name.rpartition("/")[2] == name],
-        [file for file in ledger_files if len(name) >= 8 and file.sha256.startswith(name.lower())],
+        [
+            file
+            for file in ledger_files
+            if len(name) >= SHORTEST_HASH and file.sha256.startswith(name.lower())
+        ],
     ):
         open_ones = [file for file in matches if file.verdict in _WAITING]
         if len({file.sha256 for file in open_ones}) > 1:
