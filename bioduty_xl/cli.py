@@ -23,7 +23,7 @@ import click
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
-from bioduty_xl.timers import KINDS, printed, schtasks_bytes
+from bioduty_xl.timers import KINDS, owner_of, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from concurrent.futures import Executor
@@ -382,7 +382,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 
     workspace = options.open()
     if kind is not None:
-        text = printed(kind, workspace.root, _own_command(), workspace.settings.schedule.at)
+        root, at = workspace.root, workspace.settings.schedule.at
+        text = printed(kind, root, _own_command(), at, owner_of(root))
         if output is not None:
             output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
             text = f"已写出：{output}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
@@ -235,21 +236,36 @@ class Settings(_Section):
         """The placeholders in force."""
         return Wording((*Wording().placeholders, *self.rules.placeholders))
 
-    def rulebook(self, plan_of: Callable[[Period], Plan]) -> Rulebook:
-        """The rules of a standing, with the units of extensions and exemptions looked up in the
-        plan of their period.
-
-        Raises:
-            ConfigError: a unit is not in the plan.
-        """
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The usual due dates, before anything that is granted to single units."""
         deadlines = self.deadlines
-        calendar = Calendar(
+        return Calendar(
             due_day=deadlines.due_day,
             first=deadlines.first_period,
             roll=deadlines.roll,
             open_day=deadlines.open_day,
             close_days=deadlines.close_days,
             special={s.period: SpecialPeriod(s.due, s.covers_from) for s in deadlines.special},
+        )
+
+    def rulebook(
+        self, plan_of: Callable[[Period], Plan], days: Mapping[date, bool] = {}
+    ) -> Rulebook:
+        """The rules of a standing, with the units of extensions and exemptions looked up in the
+        plan of their period.
+
+        Args:
+            days: that differ from what is announced: whether offices work on them.
+
+        Raises:
+            ConfigError: a unit is not in the plan, or an extension cannot be one.
+        """
+        deadlines, usual = self.deadlines, replace(self.calendar, days=days)
+        for one in deadlines.extensions:
+            _require_extension(usual, one)
+        calendar = replace(
+            usual,
             extensions={
                 (_code(plan_of(e.period), e.unit, "extensions"), e.period): e.due
                 for e in deadlines.extensions
@@ -299,6 +315,13 @@ def _known_keys(section: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
         arguments = getattr(annotation, "__args__", ())
         section = arguments[0] if arguments else annotation
     return sorted(section.model_fields)
+
+
+def _require_extension(usual: Calendar, one: Extension) -> None:
+    if fault := usual.extension_fault(one.period, one.due):
+        raise ConfigError(
+            f"{SETTINGS_FILE} 的 deadlines.extensions 中，“{one.unit}”的 due = {one.due} {fault}"
+        )
 
 
 def _code(plan: Plan, name: str, table: str) -> str:

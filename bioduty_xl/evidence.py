@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bioduty_xl.config import Settings
+from bioduty_xl.config import SETTINGS_FILE, Settings
 from bioduty_xl.domain.calendar import CHINA, CURRENT_FOR_DAYS
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Obligation, Plan, Role, Unit, UnitKind
+from bioduty_xl.domain.register import Exemption, Extension, Register, TrueReceipt
 from bioduty_xl.domain.returns import Entry, Finding, ItemState, Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import (
@@ -24,8 +25,9 @@ from bioduty_xl.domain.standing import (
     assess_unit,
 )
 from bioduty_xl.domain.verdict import Verdict
-from bioduty_xl.layout.sheets import LATE_RETURNS
+from bioduty_xl.layout.sheets import LATE_RETURNS, REGISTER_RECEIPTS
 from bioduty_xl.ledger import FileRecord, Ledger
+from bioduty_xl.plan.entry_words import entry_text
 from bioduty_xl.report.evidence import AS_OF, Evidence, Lateness, LateReturn
 from bioduty_xl.rules.registry import as_wanted, compare
 from bioduty_xl.rules.rule import Filed, Quarter
@@ -72,7 +74,11 @@ def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evi
             unit: (file, ledger.contacts_in(file))
             for unit, file in ledger.contact_forms(as_of).items()
         },
-        (*_definitions(standing, rulebook, files).items(), *(_KINDS_EXPLAINED if late else ())),
+        (
+            *_definitions(standing, rulebook, files).items(),
+            *(_KINDS_EXPLAINED if late else ()),
+            *_decisions(terms, ledger, standing),
+        ),
         _quarter_before(terms, ledger, period, as_of),
         late,
     )
@@ -195,7 +201,8 @@ def _late_return(
     else:
         unit = plan.by_code[code]
         duties = [duty for duty in plan.obligations(rulebook.required) if duty.unit == code]
-    receipt = _Returned(files, entries, (), terms.true_receipt(code, period)).receipt
+    truly = terms.true_receipts(period, as_of).get(code)
+    receipt = _Returned(files, entries, (), truly).receipt
     line = assess_unit(unit, duties, period, as_of, receipt, rulebook)
     return LateReturn(file, line, plan, kind)
 
@@ -218,10 +225,12 @@ def _unplanned(
 def _quarter_before(
     terms: Terms, ledger: Ledger, period: Period, as_of: datetime
 ) -> Standing | None:
+    """The quarter before, as its book was published where it is closed."""
     before = period.shift(-1)
     if not ledger.units_with_form(FormKind.RETURN, before):
         return None
-    return take_standing(terms, ledger, before, as_of)
+    closing = ledger.closing(before)
+    return take_standing(terms, ledger, before, closing.as_of if closing else as_of)
 
 
 @dataclass(frozen=True)
@@ -232,13 +241,13 @@ class _Returned:
         files: its revisions, oldest first.
         entries: the rows of the newest by item.
         findings: of the newest, those that come of comparing units included.
-        true_receipt: when the first truly came, where that is registered.
+        truly: when the first truly came, where that is registered.
     """
 
     files: Sequence[FileRecord]
     entries: Mapping[str, Entry]
     findings: tuple[Finding, ...]
-    true_receipt: datetime | None = None
+    truly: TrueReceipt | None = None
 
     @property
     def newest(self) -> FileRecord:
@@ -248,7 +257,7 @@ class _Returned:
     def receipt(self) -> Receipt:
         weights = Counter(finding.severity for finding in self.findings)
         return Receipt(
-            self.true_receipt or self.files[0].received,
+            self.truly.received if self.truly else self.files[0].received,
             self.newest.received,
             self.newest.revision or len(self.files),
             self.entries,
@@ -277,12 +286,12 @@ def _returns(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> d
         settings.wording,
         settings.rules,
     )
-    compared = compare(quarter)
+    compared, truly = compare(quarter), terms.true_receipts(period, as_of)
     return {
         unit: _Returned(
             *(files, entries[unit]),
             (*_wanted(settings, ledger, files[-1]), *compared.get(unit, ())),
-            terms.true_receipt(unit, period),
+            truly.get(unit),
         )
         for unit, files in revisions.items()
     }
@@ -303,7 +312,11 @@ def _stand(
     rulebook = terms.rulebook
     counts = _counts(files_of(ledger, rulebook, period, as_of))
     files = FileCounts(counts[Verdict.ACCEPTED], counts[Verdict.HELD], counts[Verdict.REJECTED])
-    receipts = {unit: one.receipt for unit, one in returns.items()}
+    receipts = {
+        unit: Receipt(one.received, one.received, 0, {}, way=one.way)
+        for unit, one in terms.true_receipts(period, as_of).items()
+    }
+    receipts |= {unit: one.receipt for unit, one in returns.items()}
     return assess(terms.plan(period), period, as_of, receipts, rulebook, files)
 
 
@@ -348,7 +361,7 @@ def _definitions(
         "截止日期": f"{standing.due.isoformat()}（含当日）；个别单位另有规定的，以报送台账所列为准",
         "收到时间": "文件进入收件夹的时间，不是程序运行的时间",
         "按时、迟报": "以该单位首次收到的可识别返回表为准：截止日期当日及以前为按时，"
-        "以后为迟报；更正不影响",
+        f"以后为迟报；更正不影响；登记了{REGISTER_RECEIPTS.title}的，以登记的实际收到时间为准",
         "逾期": "截止日期已过而返回表未到；逾期天数为截止日期次日起的日历天数",
         "逾期工作日": "截止日期次日起的工作日数，"
         + (
@@ -361,7 +374,8 @@ def _definitions(
         "应报事项": f"必报 {len(standing.required)} 项。"
         + ("" if usual else "必报口径已在设置中调整。")
         + f"必报：{required}。其余为选报，不计缺项",
-        ItemState.NOT_RETURNED.value: "必报事项，该单位的返回表未到",
+        ItemState.NOT_RETURNED.value: "必报事项，该单位的返回表未到；"
+        "以其他方式报送而电子表未到的，单位计为已报，各事项仍在此列",
         ItemState.NOT_FILLED.value: "返回表已到，必报事项为空、只有占位词，"
         "或选了无进展、不涉及而没有原因",
         ItemState.NO_PROGRESS.value: "选“本季度无进展”并写明原因",
@@ -382,3 +396,42 @@ def _definitions(
         )
         or "无",
     }
+
+
+def _decisions(terms: Terms, ledger: Ledger, standing: Standing) -> Iterator[tuple[str, str]]:
+    """The decisions in force that concern a period, at the end of 口径说明: each as it is on
+    record, and since when.
+    """
+    seen = {(one.sheet, one.text): one.first_seen for one in ledger.registered()}
+    for entry in _granted(terms.register, standing.period):
+        sheet, text = entry_text(entry, terms.plans)
+        first = seen.get((sheet, text))
+        said = [text]
+        if isinstance(entry, TrueReceipt):
+            said += ["电子表未到"] * (entry.unit in standing.without_form)
+        elif not entry.approved_by:
+            said.append("没有写明批准人")
+        said.append(f"首次登记时间 {first:%Y-%m-%d %H:%M}" if first else "下次运行时记入台账")
+        yield sheet, "；".join(said)
+    for entry in _granted_in_settings(terms, standing.period):
+        sheet, text = entry_text(entry, terms.plans)
+        yield sheet, f"{text}；写在 {SETTINGS_FILE} 中"
+
+
+def _granted(register: Register, period: Period) -> Iterator[Extension | Exemption | TrueReceipt]:
+    yield from (entry for entry in register.extensions if entry.period == period)
+    yield from (entry for entry in register.exemptions if entry.period == period)
+    yield from (entry for entry in register.receipts if entry.period == period)
+
+
+def _granted_in_settings(terms: Terms, period: Period) -> Iterator[Extension | Exemption]:
+    """What bioduty.toml grants and the register does not."""
+    calendar, registered = terms.calendar, tuple(_granted(terms.register, period))
+    extended = {entry.unit for entry in registered if isinstance(entry, Extension)}
+    exempt = {entry.unit for entry in registered if isinstance(entry, Exemption)}
+    for (unit, when), due in calendar.extensions.items():
+        if when == period and unit not in extended:
+            yield Extension(unit, period, due)
+    for (unit, when), reason in calendar.exemptions.items():
+        if when == period and unit not in exempt:
+            yield Exemption(unit, period, reason)

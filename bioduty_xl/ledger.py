@@ -75,6 +75,40 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Registered:
+    """A register entry that took effect at some time.
+
+    Attributes:
+        sheet: title of the sheet that it stands in.
+        text: what it says.
+        first_seen, last_seen: the passes that found it first and last; an entry that the last pass
+            did not find was withdrawn or edited after it was last seen.
+    """
+
+    sheet: str
+    text: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A register entry (归属认定) is done with: it has settled a file.
+
+    Attributes:
+        entry: its text.
+        file: number of the file.
+        sha256: of the file's bytes.
+        settled: when.
+    """
+
+    entry: str
+    file: int
+    sha256: str
+    settled: datetime
+
+
+@dataclass(frozen=True)
 class Closing:
     """A closed quarter.
 
@@ -219,7 +253,12 @@ CREATE TABLE inboxes (path TEXT PRIMARY KEY) STRICT;
 _SCHEMA_3 = """
 ALTER TABLE forms ADD COLUMN due TEXT;
 CREATE TABLE register (
-    sheet TEXT NOT NULL, entry TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (sheet, entry)
+    sheet TEXT NOT NULL, entry TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL,
+    PRIMARY KEY (sheet, entry)
+) STRICT;
+CREATE TABLE settlements (
+    id INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE,
+    file INTEGER NOT NULL REFERENCES files (id), settled TEXT NOT NULL
 ) STRICT;
 CREATE TABLE books (
     name TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL
@@ -596,28 +635,56 @@ class Ledger:
         return sorted(Period.parse(period) for (period,) in rows if period)
 
     def register(self, entries: Sequence[tuple[str, str]], seen: datetime) -> list[str]:
-        """Put register entries on record with the time they were first seen.
+        """Put on record that a pass has found register entries.
 
         Args:
             entries: each sheet's title with the entry's text.
+            seen: the pass's moment; one before the last pass's moves nothing back.
 
         Returns:
             The texts of those that are new.
         """
         known = set(self._query("SELECT sheet, entry FROM register"))
-        new = [entry for entry in dict.fromkeys(entries) if entry not in known]
-        if new:
+        found = list(dict.fromkeys(entries))
+        if found:
             with self._transaction() as db:
                 db.executemany(
-                    "INSERT INTO register VALUES (?, ?, ?)",
-                    [(sheet, text, _text(seen)) for sheet, text in new],
+                    "INSERT INTO register VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                    " SET last_seen = max(last_seen, excluded.last_seen)",
+                    [(sheet, text, _text(seen), _text(seen)) for sheet, text in found],
                 )
-        return [text for _, text in new]
+        return [text for sheet, text in found if (sheet, text) not in known]
 
-    def registered(self) -> list[tuple[str, str, datetime]]:
-        """Every register entry that ever took effect: sheet, text, when it was first seen."""
-        rows = self._query("SELECT sheet, entry, seen FROM register ORDER BY seen, sheet, entry")
-        return [(sheet, text, datetime.fromisoformat(seen)) for sheet, text, seen in rows]
+    def registered(self) -> list[Registered]:
+        """Every register entry that ever took effect, in the order in which they were seen."""
+        rows = self._query(
+            "SELECT sheet, entry, first_seen, last_seen FROM register"
+            " ORDER BY first_seen, sheet, entry"
+        )
+        return [
+            Registered(*(sheet, text, datetime.fromisoformat(first), datetime.fromisoformat(last)))
+            for sheet, text, first, last in rows
+        ]
+
+    def settle(self, entry: str, file: FileRecord, settled: datetime) -> None:
+        """Put on record that a register entry has settled a file: it is done for ever."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO settlements (entry, file, settled) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (entry, file.id, _text(settled)),
+            )
+
+    def settlements(self) -> list[Settlement]:
+        """The register entries that have settled a file, in the order in which they did."""
+        rows = self._query(
+            "SELECT entry, files.id, sha256, settled FROM settlements"
+            " JOIN files ON files.id = settlements.file ORDER BY settlements.id"
+        )
+        return [
+            Settlement(entry, file, sha256, datetime.fromisoformat(at))
+            for entry, file, sha256, at in rows
+        ]
 
     def book(self, name: str) -> Book:
         """What a book was when it was last written; blank if never."""

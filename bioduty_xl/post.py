@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Self
 
 from bioduty_xl.config import SETTINGS_FILE, Mail, Security
+from bioduty_xl.domain.address import is_mail_address
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError, ConfigError
 
@@ -37,8 +38,6 @@ _TYPES = {
     ".pdf": "application/pdf",
     ".zip": "application/zip",
 }
-_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _LINE_BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _WIRE = SMTP_POLICY.clone(cte_type="7bit", refold_source="none")
 """SMTP's line ends, nothing beyond ASCII, which not every server takes, and headers folded as they
@@ -267,7 +266,7 @@ def read_password(state_dir: Path) -> str:
 def _require_usable(settings: Mail, password: str) -> None:
     if not settings.host:
         raise ConfigError(f"{SETTINGS_FILE} 的 mail.host（邮件服务器）没有写，不能发送邮件")
-    if not _is_address(settings.sender):
+    if not is_mail_address(settings.sender):
         raise ConfigError(
             f"{SETTINGS_FILE} 的 mail.sender 应只写一个邮箱地址，不能写“{settings.sender}”"
         )
@@ -298,14 +297,10 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _is_address(text: str) -> bool:
-    return _ADDRESS.fullmatch(text) is not None
-
-
 def _require_addresses(addresses: Iterable[str]) -> None:
     """A letter has addresses, and nothing in them can be taken for a header or another address."""
     given = list(addresses)
-    wrong = [address for address in given if not _is_address(address)]
+    wrong = [address for address in given if not is_mail_address(address)]
     if wrong or not given:
         raise Refused("收件地址有误，没有发送，请更正邮箱地址", *(repr(text) for text in wrong))
 

@@ -40,6 +40,9 @@ NO_ROOM = "磁盘空间不足，暂未收取，请清理磁盘，下次再收"
 BATCH = 64
 """Files that are kept, recorded and concluded together."""
 
+SHORTEST_HASH = 8
+"""So many characters of a SHA-256 name a file."""
+
 LONG_DAYS = 1
 """After so many days in the inbox, a file that is still not taken is spoken of with its age."""
 
@@ -128,6 +131,13 @@ class Reception:
         if not Verdict(conclusion.verdict).needs_attention:
             self._tidy_settled(filing.scan(self.inbox).filed)
         return report_of(file.name, file.sha256, conclusion)
+
+    def follow_up(self, file: FileRecord) -> None:
+        """Do what follows from a file that was settled; it may be repeated."""
+        answer = self.reading.look_at(self.originals / file.sha256, file.sha256)
+        with self.desk.ledger.together():
+            self._settle_with(file, answer)
+        self._tidy_settled(filing.scan(self.inbox).filed)
 
     def _settle_with(self, file: FileRecord, answer: str) -> None:
         """Settle what waited with a file: copies of its bytes, and the archive it came in."""
@@ -441,7 +451,11 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
     for matches in (
         [file for file in ledger_files if file.name == name],
         [file for file in ledger_files if file.name.rpartition("/")[2] == name],
-        [file for file in ledger_files if len(name) >= 8 and file.sha256.startswith(name.lower())],
+        [
+            file
+            for file in ledger_files
+            if len(name) >= SHORTEST_HASH and file.sha256.startswith(name.lower())
+        ],
     ):
         open_ones = [file for file in matches if file.verdict in _WAITING]
         if len({file.sha256 for file in open_ones}) > 1:

@@ -7,18 +7,16 @@ quarters stay as they were. Who needs units, due dates or duties asks here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from rapidfuzz import process
-
 from bioduty_xl.config import Settings
-from bioduty_xl.domain.calendar import Calendar
+from bioduty_xl.domain.calendar import CHINA, Calendar, end_of_day
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Obligation, Plan, Unit
-from bioduty_xl.domain.register import Register, UnitChange, changed, predecessors
+from bioduty_xl.domain.register import Plans, Register, TrueReceipt
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 
@@ -39,7 +37,7 @@ class Terms:
 
     def plan(self, period: Period) -> Plan:
         """The plan that holds for a period."""
-        return self._plans[sum(change.since <= period for change in self._changes)]
+        return self.plans.of(period)
 
     def plan_with(self, unit: str, period: Period) -> Plan | None:
         """The plan that holds for a period; where a unit has left it by then, the last one that
@@ -58,7 +56,7 @@ class Terms:
     @property
     def latest(self) -> Plan:
         """The plan with every change of units."""
-        return self._plans[-1]
+        return self.plans.latest
 
     def obligations(self, period: Period) -> tuple[Obligation, ...]:
         """What must or may be reported for a period."""
@@ -77,7 +75,7 @@ class Terms:
         """Codes of the units that were merged into a unit with the start of a period, by its
         code.
         """
-        return predecessors(self.base, self._changes, period)
+        return self.plans.predecessors(period)
 
     def find_unit(self, name: str, period: Period | None = None) -> Unit:
         """A unit by name, alias or code, as it stands in a period (None: after all changes).
@@ -88,20 +86,21 @@ class Terms:
         plan = self.plan(period) if period else self.latest
         unit = plan.find_unit(name)
         if unit is None:
-            names = [spelling for unit in plan.units for spelling in unit.spellings]
-            likely = [text for text, _, _ in process.extract(name, names, limit=3, score_cutoff=50)]
+            likely = plan.likely_names(name)
             hint = f"，是否指：{'、'.join(likely)}" if likely else ""
             raise ConfigError(f"责任分工方案中没有“{name}”{hint}")
         return unit
 
-    def true_receipt(self, unit: str, period: Period) -> datetime | None:
-        """When a unit's return truly came, where that is registered (收件更正)."""
-        found = (
-            one.received
+    def true_receipts(self, period: Period, as_of: datetime) -> dict[str, TrueReceipt]:
+        """The returns of a period that truly came at another time than their files, or without
+        any (收件更正), by unit code: those that had come by the end of a moment's day.
+        """
+        until = end_of_day(as_of.astimezone(CHINA).date())
+        return {
+            one.unit: one
             for one in self.register.receipts
-            if (one.unit, one.period) == (unit, period)
-        )
-        return next(found, None)
+            if one.period == period and one.received <= until
+        }
 
     @property
     def calendar(self) -> Calendar:
@@ -113,9 +112,12 @@ class Terms:
         """Due dates, exemptions and definitions in force; the register goes before the settings.
 
         Raises:
-            ConfigError: the settings name a unit that is not in the plan.
+            ConfigError: the settings name a unit that is not in the plan, or grant an extension
+                that cannot be one.
         """
-        usual, register = self.settings.rulebook(self.plan), self.register
+        register = self.register
+        days = {day: change.works for change in register.days for day in change.days}
+        usual = self.settings.rulebook(self.plan, days)
         calendar = usual.calendar
         return replace(
             usual,
@@ -129,7 +131,6 @@ class Terms:
                     **calendar.exemptions,
                     **{(one.unit, one.period): one.reason for one in register.exemptions},
                 },
-                days={day: change.works for change in register.days for day in change.days},
             ),
         )
 
@@ -139,13 +140,7 @@ class Terms:
         return {}
 
     @cached_property
-    def _changes(self) -> Sequence[UnitChange]:
-        return sorted(self.register.changes, key=lambda change: change.since)
-
-    @cached_property
-    def _plans(self) -> list[Plan]:
-        """The plan after none, one, two … of the changes."""
-        plans = [self.base]
-        for change in self._changes:
-            plans.append(changed(plans[-1], [change]))
-        return plans
+    def plans(self) -> Plans:
+        """The plan of every period."""
+        changes = sorted(self.register.changes, key=lambda change: change.since)
+        return Plans(self.base, changes)

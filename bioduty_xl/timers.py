@@ -6,20 +6,26 @@ Asia/Shanghai wherever the machine is. It is only printed: nothing is installed,
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from html import escape
 from itertools import groupby
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import ConfigError
 
 UNIT_FOLDER = PurePosixPath("/etc/systemd/system")
 """Where an administrator's own units are."""
+
+_USER = re.compile("[a-z_][a-z0-9_-]*", re.ASCII)
+"""A user that systemd takes by name; others are known to it by their number."""
 
 _NOT_IN_TIMERS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that a line of a crontab, a unit or XML cannot hold."""
@@ -34,13 +40,37 @@ _FIRST_DAY = date(2024, 1, 1)
 """From when Windows counts days; any that is past."""
 
 
+def name_of(workspace: PurePath) -> str:
+    """What a workspace's timers are called, so that those of two do not replace each other."""
+    path = str(workspace).encode(errors="surrogatepass")
+    return f"bioduty-{hashlib.sha256(path).hexdigest()[:8]}"
+
+
+def owner_of(workspace: Path) -> str:
+    """The user whom a workspace belongs to, by name, or by number where the name is one that not
+    every system takes; empty where folders have no such owner.
+    """
+    if os.name != "posix":
+        return ""
+    try:
+        name = workspace.owner()
+    except KeyError:  # a number that no user has any more, or one from another machine
+        name = ""
+    return name if _USER.fullmatch(name) else str(workspace.stat().st_uid)
+
+
 def printed(
-    kind: str, workspace: PurePath, executable: Sequence[str], times: Sequence[time]
+    kind: str,
+    workspace: PurePath,
+    executable: Sequence[str],
+    times: Sequence[time],
+    owner: str = "",
 ) -> str:
     """What to install so that a workspace's passes are started at their times.
 
     - `systemd`: a service and a timer, each below a line `# ==== path ====`. A pass missed while
-      the machine was off is made up for. Time zones in OnCalendar= need systemd 235.
+      the machine was off is made up for. Time zones in OnCalendar= need systemd 235. The service
+      runs as the workspace's owner, who could not write what another user had written.
     - `cron`: lines for a user's own crontab. Debian's cron ignores CRON_TZ, and cronie applies it
       to other people's lines as well; a time converted to the machine's own zone goes wrong with
       its summer time. So cron asks every quarter of an hour what time it is in China, which is
@@ -55,6 +85,7 @@ def printed(
         executable: the program, absolute, and what it takes before `run`, such as
             `("/opt/bioduty/bin/python", "-m", "bioduty_xl")`.
         times: of day, in Asia/Shanghai; in any order.
+        owner: the user to run as, where the system asks for one; empty: unknown.
 
     Raises:
         ConfigError: there is no such kind, no time, a path is not absolute or has line breaks.
@@ -66,7 +97,7 @@ def printed(
     command = (*executable, "run", "--workspace", str(workspace), "-q")
     _require_absolute(workspace, executable)
     _require_printable(command)
-    return _KINDS[kind](command, workspace, sorted(set(times)))
+    return _KINDS[kind](_Task(command, workspace, sorted(set(times)), owner))
 
 
 def schtasks_bytes(text: str) -> bytes:
@@ -88,10 +119,25 @@ def _require_printable(command: Sequence[str]) -> None:
             raise ConfigError(f"定时任务中的路径不能有换行等控制字符，请将文件夹改名：{word!a}")
 
 
-def _systemd(command: Sequence[str], _workspace: PurePath, times: Sequence[time]) -> str:
-    service, timer = UNIT_FOLDER / "bioduty.service", UNIT_FOLDER / "bioduty.timer"
+@dataclass(frozen=True)
+class _Task:
+    """What is to be started, where, when and as whom."""
+
+    command: Sequence[str]
+    workspace: PurePath
+    times: Sequence[time]
+    owner: str
+
+    @property
+    def name(self) -> str:
+        return name_of(self.workspace)
+
+
+def _systemd(task: _Task) -> str:
+    service, timer = UNIT_FOLDER / f"{task.name}.service", UNIT_FOLDER / f"{task.name}.timer"
     return f"""\
-# bioduty 的 systemd 定时器，每天 {_list(times)}（北京时间）运行；关机错过的，开机后补上。
+# bioduty 的 systemd 定时器，每天 {_list(task.times)}（北京时间）运行；关机错过的，开机后补上。
+# 工作区：{task.workspace}
 # 安装：本文存为 bioduty.txt，用 root 执行下面四行。“====”行以下各为一个文件，第一行写入它们：
 #   awk '/^# ==== /{{f=$3}} f{{print > f}}' bioduty.txt
 #   systemctl daemon-reload
@@ -106,9 +152,8 @@ After=network-online.target remote-fs.target
 
 [Service]
 Type=oneshot
-# 不写 User 时用 root 运行；应改为工作区所有者的用户名，并去掉行首的“#”：
-#User=
-ExecStart={_exec_line(command)}
+{_user_lines(task.owner)}
+ExecStart={_exec_line(task.command)}
 # 3：有文件待处理；75：另一次运行尚未结束。两者都不是故障。
 SuccessExitStatus=3 75
 TimeoutStartSec=1h
@@ -120,13 +165,19 @@ NoNewPrivileges=true
 Description=bioduty: when passes start
 
 [Timer]
-{_lines(f"OnCalendar=*-*-* {at:%H:%M:%S} Asia/Shanghai" for at in times)}
+{_lines(f"OnCalendar=*-*-* {at:%H:%M:%S} Asia/Shanghai" for at in task.times)}
 Persistent=true
 AccuracySec=1min
 
 [Install]
 WantedBy=timers.target
 """
+
+
+def _user_lines(owner: str) -> str:
+    if owner:
+        return f"# 工作区的所有者：root 写下的文件，经办人改不了\nUser={owner}"
+    return "# 不写 User 时用 root 运行；应改为工作区所有者的用户名，并去掉行首的“#”：\n#User="
 
 
 def _exec_line(command: Sequence[str]) -> str:
@@ -146,14 +197,14 @@ def _unit_word(word: str) -> str:
     return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
 
 
-def _cron(command: Sequence[str], _workspace: PurePath, times: Sequence[time]) -> str:
-    line = " ".join(_cron_word(word) for word in command)
+def _cron(task: _Task) -> str:
+    line = " ".join(_cron_word(word) for word in task.command)
     return f"""\
-# bioduty 的 crontab，每天 {_list(times)}（北京时间）运行。
+# bioduty 的 crontab，每天 {_list(task.times)}（北京时间）运行。
 # 安装：用工作区所有者的用户执行 crontab -e，把以下各行加入并保存；卸载时删去。
 # 各种 cron 对时区的处理不同（cronie 认 CRON_TZ=Asia/Shanghai，Debian 的 cron 不认），
 # 所以每一刻钟问一次北京时间（CST-8，即东八区），到点才运行；本机用什么时区、夏令时都不影响。
-{_lines(_cron_line(slot, line) for slot in _slots(times))}
+{_lines(_cron_line(slot, line) for slot in _slots(task.times))}
 # 开机后补上错过的；重复运行没有害处。
 @reboot {line}
 """
@@ -182,19 +233,20 @@ def _cron_word(word: str) -> str:
     return r"\%".join(shlex.quote(part) if part else "" for part in word.split("%")) or "''"
 
 
-def _schtasks(command: Sequence[str], workspace: PurePath, times: Sequence[time]) -> str:
+def _schtasks(task: _Task) -> str:
+    command = task.command
     return f"""\
 <?xml version="1.0" encoding="UTF-16"?>
 <!-- 存为 bioduty.xml，编码用 UTF-16（记事本“另存为”，编码选“UTF-16 LE”），然后执行：
-     schtasks /Create /TN bioduty /XML bioduty.xml
-     卸载：schtasks /Delete /TN bioduty
+     schtasks /Create /TN {task.name} /XML bioduty.xml
+     卸载：schtasks /Delete /TN {task.name}
      要在无人登录时也运行，在“任务计划程序”中打开它的属性，选“不管用户是否登录都要运行”。 -->
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
-    <Description>bioduty：每天 {_list(times)}（北京时间）收取、汇总返回表</Description>
+    <Description>bioduty：每天 {_list(task.times)}（北京时间）收取、汇总返回表</Description>
   </RegistrationInfo>
   <Triggers>
-{_lines(_trigger(at) for at in times)}
+{_lines(_trigger(at) for at in task.times)}
   </Triggers>
   <Principals>
     <Principal id="Author">
@@ -213,7 +265,7 @@ def _schtasks(command: Sequence[str], workspace: PurePath, times: Sequence[time]
     <Exec>
       <Command>{escape(command[0], quote=False)}</Command>
       <Arguments>{escape(subprocess.list2cmdline(command[1:]), quote=False)}</Arguments>
-      <WorkingDirectory>{escape(str(workspace), quote=False)}</WorkingDirectory>
+      <WorkingDirectory>{escape(str(task.workspace), quote=False)}</WorkingDirectory>
     </Exec>
   </Actions>
 </Task>
@@ -240,7 +292,7 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-_KINDS: Mapping[str, Callable[[Sequence[str], PurePath, Sequence[time]], str]] = {
+_KINDS: Mapping[str, Callable[[_Task], str]] = {
     "systemd": _systemd,
     "cron": _cron,
     "schtasks": _schtasks,

@@ -18,7 +18,7 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock, Timeout
 from rapidfuzz import process
@@ -28,7 +28,7 @@ from bioduty_xl.desk import CODES, Desk
 from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
-from bioduty_xl.domain.register import Ownership, Problem, Register
+from bioduty_xl.domain.register import Ownership, Problem, Register, UnitChange
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.domain.standing import Rulebook, Standing
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict
@@ -46,10 +46,12 @@ from bioduty_xl.intake.reading import Reading
 from bioduty_xl.layout.atomic import clear_scratch, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
-from bioduty_xl.layout.sheets import REGISTER_OWNERSHIPS
+from bioduty_xl.layout.sheets import REGISTER_CHANGES, REGISTER_OWNERSHIPS, REGISTER_RECEIPTS
 from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
+from bioduty_xl.plan.entry_words import entry_texts, is_on_record
 from bioduty_xl.reception import LEFTOVER, NO_FILE, Reception, find_file
+from bioduty_xl.settling import Rows
 from bioduty_xl.terms import Terms
 
 if TYPE_CHECKING:  # pandas and openpyxl take long to import, and only some methods need them
@@ -135,8 +137,11 @@ class Workspace:
     @cached_property
     def terms(self) -> Terms:
         """Settings, plan and register in force, as they were when first asked for."""
-        plan = read_plan(self.plan_file)
-        return Terms(self.settings, plan, self._read_register(plan))
+        return Terms(self.settings, self._base_plan, self._register_read.register)
+
+    @cached_property
+    def _base_plan(self) -> Plan:
+        return read_plan(self.plan_file)
 
     @property
     def plan(self) -> Plan:
@@ -359,7 +364,8 @@ class Workspace:
 
     def _unclosed(self) -> list[Period]:
         with self._ledger(read_only=True) as ledger:
-            return [period for period in ledger.periods() if ledger.closing(period) is None]
+            closed = set(ledger.closed_periods())
+            return [period for period in ledger.periods() if period not in closed]
 
     def _has_ended(self, period: Period, as_of: datetime) -> bool:
         return as_of > end_of_day(self.terms.calendar.closing(period))
@@ -387,8 +393,7 @@ class Workspace:
         """
         latest = moment(as_of) if as_of is not None else ALL_TIME
         with self.locked(), self._ledger() as ledger, self._reading(executor) as reading:
-            desk = Desk(self.terms, self._seal(ledger), ledger)
-            return self._reception(desk, reading, latest).take_all(progress)
+            return self._reception(self._desk(ledger), reading, latest).take_all(progress)
 
     def assign(
         self,
@@ -421,13 +426,21 @@ class Workspace:
             raise ConfigError("请写明认定的理由")
         with self.locked(), self._ledger() as ledger, self._reading() as reading:
             found = find_file(ledger.files(ALL_TIME), file)
-            _require_assignable(found, ledger)
-            if not any(ledger.units_with_form(kind, wanted) for kind in FormKind):
-                raise ConfigError(f"{wanted} 还没有下发过表格，请核对报送期")
-            desk = Desk(self.terms, self._seal(ledger), ledger)
             decided = moment(as_of) if as_of is not None else None
             assignment = Assignment(owner.code, wanted, reason.strip(), decided)
-            return self._reception(desk, reading, ALL_TIME).assign(found, assignment)
+            return self._assign(self._desk(ledger), reading, found, assignment)
+
+    def _assign(
+        self, desk: Desk, reading: Reading, file: FileRecord, assignment: Assignment
+    ) -> FileReport:
+        _require_assignable(file, desk.ledger)
+        period = assignment.period
+        if not any(desk.ledger.units_with_form(kind, period) for kind in FormKind):
+            raise ConfigError(f"{period} 还没有下发过表格，请核对报送期")
+        return self._reception(desk, reading, ALL_TIME).assign(file, assignment)
+
+    def _desk(self, ledger: Ledger) -> Desk:
+        return Desk(self.terms, self._seal(ledger), ledger)
 
     def inspect(self, file: str | Path) -> FileReport:
         """Say what `collect` would make of a file. Changes nothing.
@@ -629,77 +642,118 @@ class Workspace:
                 clear_scratch(folder)
 
     def record_register(self, as_of: When) -> list[str]:
-        """Put on record what the register says and was not seen before; make a blank register where
-        there never was one.
+        """Put on record what the register says, and keep a copy of what was read; make a blank
+        register where there never was one.
 
         Returns:
             A sentence for each row that cannot take effect.
         """
-        from bioduty_xl.plan.register import entry_texts, write_register
+        from bioduty_xl.plan.register import write_register
 
-        register = self.terms.register
-        problems = [str(problem) for problem in register.problems]
+        register, content, now = *self._register_read, moment(as_of)
         with self.locked(), self._ledger() as ledger:
-            if self.register_file.is_file():
-                if not any(problem.row == 0 and not problem.sheet for problem in register.problems):
-                    write_whole(self._register_copy, self.register_file.read_bytes(), mode=0o600)
-            elif not self._register_copy.is_file():
+            new = ledger.register(entry_texts(register, self.terms.plans), now)
+            if content is not None:
+                self._keep_register(content)
+            elif not (self.register_file.is_file() or self._register_copy.is_file()):
                 write_register(self.register_file, self.terms.latest)
-            new = ledger.register(entry_texts(register, self.terms.base), moment(as_of))
         if new:
             _log.info("register: %d new entries", len(new))
-        return problems
+        return [str(problem) for problem in (*register.problems, *_not_yet(register, now))]
+
+    def _keep_register(self, content: bytes) -> None:
+        copy = self._register_copy
+        if not copy.is_file() or copy.read_bytes() != content:
+            write_whole(copy, content, mode=0o600)
 
     def settle_ownerships(self, as_of: When) -> tuple[list[str], list[str]]:
-        """Settle the held files whose owner the register names, each once.
+        """Settle the held files whose owner the register names, each row once.
 
         Returns:
             What was settled, and a sentence for each row that cannot take effect.
         """
         settled, problems = [], []
-        for one in self.terms.register.ownerships:
-            try:
-                report = self._settle(one, as_of)
-            except ConfigError as error:
-                said = Problem(REGISTER_OWNERSHIPS.title, one.row, error.message)
-                problems.append(str(said))
-                continue
-            if report is not None:
-                settled.append(f"{report.file}：{report.verdict.word} {report.reason}".rstrip())
+        with self.locked(), self._ledger() as ledger:
+            register, plans = self.terms.register, self.terms.plans
+            rows = Rows(register.ownerships, plans, ledger, moment(as_of))
+            for row in rows.rows:
+                try:
+                    report = self._settle(rows, row)
+                except (Busy, LedgerError):
+                    raise
+                except (BiodutyError, OSError) as error:
+                    said = error.message if isinstance(error, BiodutyError) else error.strerror
+                    problems.append(str(Problem(REGISTER_OWNERSHIPS.title, row.row, str(said))))
+                    continue
+                if report is not None:
+                    settled.append(f"{report.file}：{report.verdict.word} {report.reason}".rstrip())
         return settled, problems
 
-    def _settle(self, one: Ownership, as_of: When) -> FileReport | None:
-        """Settle one file, unless that was decided in the same way before."""
-        with self._ledger(read_only=True) as ledger:
-            found = find_file(ledger.files(ALL_TIME), one.file)
-            decided = [(done.unit, done.period) for done in ledger.assignments(found)]
-        if decided and decided[-1] == (one.unit, one.period):
+    def _settle(self, rows: Rows, row: Ownership) -> FileReport | None:
+        """Settle the file that a row means, and put the row on record as done, last: what a
+        stopped pass has left undone of it follows in the next.
+        """
+        meant, ledger, report = rows.meant(row), rows.ledger, None
+        if meant is None:
             return None
-        return self.assign(found.sha256, one.unit, one.period, one.reason, as_of=as_of)
+        with self._reading() as reading:
+            desk = self._desk(ledger)
+            if not meant.is_settled:
+                assignment = Assignment(row.unit, row.period, row.reason, rows.now)
+                report = self._assign(desk, reading, meant.file, assignment)
+            elif not Verdict(meant.file.verdict).needs_attention:
+                self._reception(desk, reading, ALL_TIME).follow_up(meant.file)
+        ledger.settle(rows.text(row), meant.file, rows.now)
+        return report
 
     @property
     def _register_copy(self) -> Path:
         """The register as it could last be read, for when it is open elsewhere or damaged."""
         return self.state_dir / "register.xlsx"
 
-    def _read_register(self, plan: Plan) -> Register:
+    @cached_property
+    def _register_read(self) -> _RegisterRead:
         from bioduty_xl.plan.register import read_register
 
         for path in (self.register_file, self._register_copy):
-            if not path.is_file():
-                continue
             try:
-                register = read_register(path, plan)
+                content = path.read_bytes()
+                register = read_register(
+                    content, path.name, self._base_plan, self.settings.calendar, self._too_late
+                )
             except (PlanError, OSError):
                 continue
             if path == self.register_file:
-                return register
+                return _RegisterRead(register, content)
             said = Problem("", 0, f"{self.register_file} 不见了或打不开，暂按上次读到的内容办理")
-            return replace(register, problems=(said, *register.problems))
+            return _RegisterRead(replace(register, problems=(said, *register.problems)))
         if self.register_file.is_file():
             said = Problem("", 0, f"{self.register_file} 打不开，其中的内容没有生效，请检查")
-            return Register(problems=(said,))
-        return Register()
+            return _RegisterRead(Register(problems=(said,)))
+        return _RegisterRead(Register())
+
+    def _too_late(self, change: UnitChange) -> str | None:
+        """Why a change of units comes too late: a quarter that it would change was closed before
+        the register was first seen to have it. Closed books do not change, and what is made anew
+        for a closed quarter is to agree with them.
+        """
+        closed, known = self._closed_and_known
+        if closed is None or change.since > closed or is_on_record(change, known):
+            return None
+        return (
+            f"{change.since} 已经结账，不能再改变当时的单位，请把"
+            f"“{REGISTER_CHANGES['since'].heading}”写成 {closed.shift(1)} 或以后；"
+            "若是改动了先前已经生效的一行，请照原样改回，新的变动另写一行"
+        )
+
+    @cached_property
+    def _closed_and_known(self) -> tuple[Period | None, frozenset[str]]:
+        """The last closed quarter, and what is on record of changes of units."""
+        with self._ledger(read_only=True) as ledger:
+            closed = ledger.closed_periods()
+            registered = ledger.registered()
+        known = (one.text for one in registered if one.sheet == REGISTER_CHANGES.title)
+        return closed[-1] if closed else None, frozenset(known)
 
     def _publisher(self, ledger: Ledger, period: Period) -> Publisher:
         from bioduty_xl.publishing import Publisher  # brings pandas
@@ -775,8 +829,9 @@ class Workspace:
         Raises:
             Busy: another run holds it.
         """
-        require_local(self.state_dir)
-        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._lock.is_locked:
+            require_local(self.state_dir)
+            self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with self._lock.acquire(timeout=patience):
                 yield
@@ -836,6 +891,32 @@ class Workspace:
         raise LedgerError(
             f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
         )
+
+
+class _RegisterRead(NamedTuple):
+    """What was read of the register.
+
+    Attributes:
+        content: bytes of the workbook, which its copy is made of; None where the register itself
+            could not be read.
+    """
+
+    register: Register
+    content: bytes | None = None
+
+
+def _not_yet(register: Register, now: datetime) -> list[Problem]:
+    """Returns that are to have come on a day that has not come yet: a slip of the pen."""
+    heading = REGISTER_RECEIPTS["received"].heading
+    return [
+        Problem(
+            REGISTER_RECEIPTS.title,
+            one.row,
+            f"{heading} {one.received:%Y-%m-%d} 还没有到，到那天以前不计，请核对",
+        )
+        for one in register.receipts
+        if one.received > end_of_day(now.date())
+    ]
 
 
 def _require_known_codes(rules: config.Rules) -> None:

@@ -153,9 +153,9 @@ def test_an_entry_is_on_record_with_the_time_it_was_first_seen(q2):
     run(q2, "2024-06-20T08:30")
     run(q2, "2024-06-21T08:30")
     with Ledger(q2.state_dir / "ledger.sqlite", read_only=True) as ledger:
-        ((sheet, text, seen),) = ledger.registered()
-    assert (sheet, seen) == ("延期", moment("2024-06-20T08:30"))
-    assert "市水利局" in text
+        (entry,) = ledger.registered()
+    assert (entry.sheet, entry.first_seen) == ("延期", moment("2024-06-20T08:30"))
+    assert "市水利局" in entry.text
 
 
 def test_a_held_file_is_settled_from_the_register_once(q2, form):

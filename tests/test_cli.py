@@ -85,6 +85,14 @@ def test_wrong_arguments_are_usage_errors(handed_out, arguments):
         ("[rules]\nrequired = ['leader']\n", "required"),
         ("[[deadlines.special]]\nperiod = '2024Q7'\ndue = 2024-01-01\n", "period"),
         ("[[deadlines.exemptions]]\nunit = '火星局'\nperiod = '2024Q2'\nreason = 'x'\n", "火星局"),
+        (
+            "[[deadlines.extensions]]\nunit = '市水利局'\nperiod = '2024Q2'\ndue = 2042-07-05\n",
+            "92 天",
+        ),
+        (
+            "[[deadlines.extensions]]\nunit = '市水利局'\nperiod = '2024Q2'\ndue = 2024-04-05\n",
+            "“市水利局”的 due = 2024-04-05 早于 2024Q2 的截止日期 2024-06-25",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_key(tmp_path, content, says):

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from defusedxml import ElementTree
 
+from bioduty_xl import timers
 from bioduty_xl.errors import ConfigError
-from bioduty_xl.timers import KINDS, UNIT_FOLDER, printed, schtasks_bytes
+from bioduty_xl.timers import KINDS, UNIT_FOLDER, name_of, owner_of, printed, schtasks_bytes
 
 TIMES = [time(17, 30), time(8, 30), time(7, 5)]
 HARD = """生物多样性 50%完成's "副本" $HOME ${X} $$ a\\%b %H &;|<>*\\"""
@@ -52,17 +53,20 @@ def install(text, folder):
     [command] = re.findall(r"^#   (awk .*)$", text, re.MULTILINE)
     (folder / "bioduty.txt").write_text(text.replace(str(UNIT_FOLDER), str(folder)), "utf-8")
     subprocess.run(command, shell=True, cwd=folder, check=True)
-    return folder / "bioduty.service", folder / "bioduty.timer"
+    [name] = re.findall(r"^# ==== .*/(.*)\.service ====$", text, re.MULTILINE)
+    return folder / f"{name}.service", folder / f"{name}.timer"
 
 
 @posix
 @needs_analyze
+@pytest.mark.parametrize("owner", ["", "daemon", "12345"])
 @pytest.mark.parametrize("hard_program", [False, True])
-def test_systemd_finds_no_fault_in_the_units(tmp_path, stub, hard_program):
+def test_systemd_finds_no_fault_in_the_units(tmp_path, stub, hard_program, owner):
     units = tmp_path / "units"
     units.mkdir()
     program = str(stub) if hard_program else sys.executable
-    service, timer = install(printed("systemd", tmp_path / HARD, [program], TIMES), units)
+    text = printed("systemd", tmp_path / HARD, [program], TIMES, owner)
+    service, timer = install(text, units)
     done = subprocess.run(
         ["systemd-analyze", "verify", service, timer], capture_output=True, text=True, check=False
     )
@@ -100,13 +104,13 @@ def units():
         yield folder
 
 
-def as_systemd_starts(units):
+def as_systemd_starts(units, service):
     """The words that systemd itself makes of ExecStart=. It prints them quoted for a shell, and
     before it undoes $$, which it does when it starts them.
     """
     user = {"user": 65534} if os.geteuid() == 0 else {}
     done = subprocess.run(
-        [SYSTEMD, "--test", "--user", "--unit=bioduty.service", "--log-target=console"],
+        [SYSTEMD, "--test", "--user", f"--unit={service.name}", "--log-target=console"],
         capture_output=True,
         env={
             "XDG_RUNTIME_DIR": str(units / "runtime"),
@@ -131,8 +135,9 @@ def test_systemd_starts_the_command_word_for_word(units, hard_program):
     folder = units / HARD if hard_program else units
     folder.mkdir(exist_ok=True)
     stub, workspace = make_stub(folder), Path("/srv") / HARD
-    install(printed("systemd", workspace, [str(stub), "-m", "a b"], TIMES), units)
-    command = as_systemd_starts(units)
+    text = printed("systemd", workspace, [str(stub), "-m", "a b"], TIMES)
+    service, _ = install(text, units)
+    command = as_systemd_starts(units, service)
     assert (command[0] == str(stub)) is not hard_program
     subprocess.run(command, check=True)
     assert called_with(stub) == ["-m", "a b", "run", "--workspace", str(workspace), "-q"]
@@ -147,6 +152,54 @@ def test_what_a_service_promises(tmp_path):
     assert "Persistent=true\n" in timer
     assert "WantedBy=timers.target" in timer
     assert "ProtectSystem" not in text and "PrivateTmp" not in text
+
+
+def test_a_service_runs_as_the_workspaces_owner_or_leaves_the_line_to_be_filled_in(tmp_path):
+    owned = printed("systemd", tmp_path, [sys.executable], TIMES, "office")
+    assert re.findall("^#?User=.*$", owned, re.MULTILINE) == ["User=office"]
+    unknown = printed("systemd", tmp_path, [sys.executable], TIMES)
+    assert re.findall("^#?User=.*$", unknown, re.MULTILINE) == ["#User="]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *(("office", "office"), ("www-data", "www-data")),
+        *(("GOV\\zhao", "<number>"), ("a%b", "<number>"), ("zhao$", "<number>")),
+        ("赵某", "<number>"),
+    ],
+)
+def test_an_owner_is_named_or_else_numbered(tmp_path, monkeypatch, name, said):
+    monkeypatch.setattr(Path, "owner", lambda _: name)
+    assert owner_of(tmp_path) == said.replace("<number>", str(tmp_path.stat().st_uid))
+
+
+@posix
+def test_an_owner_without_a_name_is_numbered(tmp_path, monkeypatch):
+    def nobody(_):
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(Path, "owner", nobody)
+    assert owner_of(tmp_path) == str(tmp_path.stat().st_uid)
+
+
+def test_where_folders_have_no_owners_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(timers.os, "name", "nt")
+    assert owner_of(PureWindowsPath("D:/w")) == ""
+
+
+def test_the_timers_of_two_workspaces_stand_side_by_side(tmp_path):
+    """Those of one workspace keep their name, so that they are replaced when printed anew."""
+    folders = [PurePosixPath("/srv") / name for name in ("市", "县", "县 2")]
+    assert len({name_of(folder) for folder in folders}) == 3
+    assert all(re.fullmatch("bioduty-[0-9a-f]{8}", name_of(folder)) for folder in folders)
+    assert name_of(folders[0]) == name_of(PurePosixPath("/srv/市"))
+    files = set()
+    for folder in folders:
+        text = printed("systemd", folder, [sys.executable], TIMES)
+        files |= {path.name for path in install(text, tmp_path)}
+    assert len(files) == len(list(tmp_path.glob("*.timer")) + list(tmp_path.glob("*.service"))) == 6
 
 
 def as_cron_cuts(command):
@@ -285,9 +338,10 @@ def test_a_windows_task_quotes_its_arguments_and_nothing_else(task):
 
 
 def test_a_windows_task_says_how_to_install_it():
-    text = printed("schtasks", PureWindowsPath(r"D:\w"), [r"C:\bioduty.exe"], TIMES)
+    folder = PureWindowsPath(r"D:\w")
+    text = printed("schtasks", folder, [r"C:\bioduty.exe"], TIMES)
     assert text.startswith('<?xml version="1.0" encoding="UTF-16"?>\n')
-    assert "schtasks /Create /TN bioduty /XML bioduty.xml" in text
+    assert f"schtasks /Create /TN {name_of(folder)} /XML bioduty.xml" in text
     assert schtasks_bytes(text).decode("utf-16") == text.replace("\n", "\r\n")
 
 

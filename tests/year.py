@@ -46,6 +46,14 @@ PLAN = Plan(
     ),
 )
 
+NAMELESS = "报送表.xlsx"
+"""A name that several units give to their files."""
+
+DECIDED = frozenset({date(2024, 9, 5), date(2024, 12, 2), date(2025, 3, 31)})
+"""Days on which the register gets a decision that a book speaks of, with the moment at which it was
+first seen: a book is the same only where the pass of such a day was.
+"""
+
 GAPS = {"T01": {}, "T02": FILLED, "T03": FILLED}
 """Answers that leave the first item blank."""
 
@@ -158,8 +166,15 @@ def _story():
 def _damage(story):
     story[date(2024, 9, 9)].append(_drop("市教育局_2024Q3_传输中断.xlsx", b"PK\x03\x04 torn"))
     story[date(2025, 3, 12)].append(_send(0, "2025Q1", suffix="_更正"))
-    story[date(2025, 6, 10)].append(_send(0, "2025Q2", suffix="_粘贴", change=lose_marks))
+    story[date(2025, 6, 10)].append(
+        _send(0, "2025Q2", suffix="_粘贴", name=NAMELESS, change=lose_marks)
+    )
     story[date(2025, 6, 11)].append(_drop("通知.pdf", b"%PDF-1.7 x"))
+    # The same name again: another unit's, which nobody settles, and one that needs nobody.
+    story[date(2025, 9, 12)].append(
+        _send(1, "2025Q3", suffix="_粘贴", name=NAMELESS, change=lose_marks)
+    )
+    story[date(2025, 12, 12)].append(_send(0, "2025Q4", suffix="_更正", name=NAMELESS))
 
 
 def _register(story):
@@ -169,7 +184,7 @@ def _register(story):
         (date(2024, 12, 2), "免报", ("市气象局", "2024Q4", "李某", "机构改革")),
         (date(2025, 3, 31), "收件更正", ("市水利局", "2025Q1", date(2025, 3, 24), "传真")),
         (date(2025, 5, 20), "机构变动", ("2025Q2", "市教育局", "更名", "市教育和体育局", "批复")),
-        (date(2025, 6, 16), "归属认定", ("市林业局_2025Q2_粘贴.xlsx", "U01", "2025Q2", "电话核实")),
+        (date(2025, 6, 16), "归属认定", (NAMELESS, "U01", "2025Q2", "电话核实")),
         (date(2025, 9, 2), "节假日", (date(2025, 9, 26), None, "放假", "市里活动")),
         (date(2025, 11, 10), "机构变动", ("2025Q4", "市气象局", "并入", "市林业局", "批复")),
     )
@@ -177,7 +192,7 @@ def _register(story):
         story[day].append(_register_row(sheet, values))
 
 
-def _send(number, period, answers=FILLED, suffix="", change=None):
+def _send(number, period, answers=FILLED, suffix="", name="", change=None):
     def act(root, day):
         folder = root / "outbox" / period / "forms"
         forms = sorted(folder.glob("*.xlsx")) if folder.is_dir() else []
@@ -185,7 +200,7 @@ def _send(number, period, answers=FILLED, suffix="", change=None):
         form = next((path for path in forms if path.name.split("_")[0] in names), None)
         if form is None:
             return False
-        target = root / "inbox" / f"{NAMES[number]}_{period}{suffix}.xlsx"
+        target = root / "inbox" / (name or f"{NAMES[number]}_{period}{suffix}.xlsx")
         by_item = not set(answers) <= set(FILLED)
         every = answers if by_item else dict.fromkeys(GAPS, answers)
         texts = tuple((item, tuple(sorted(said.items()))) for item, said in every.items())
@@ -268,12 +283,25 @@ def ledger_state(root):
                 "closings": "SELECT * FROM closings",
                 "counted": "SELECT files.name, counted.period FROM counted JOIN files ON id = file",
                 "register": "SELECT sheet, entry FROM register",
+                "settlements": "SELECT entry, files.name, files.received FROM settlements"
+                " JOIN files ON files.id = settlements.file",
                 "assignments": "SELECT name, a.unit, a.period FROM assignments AS a"
                 " JOIN files ON files.id = file",
             }.items()
         }
     db.close()
     return said
+
+
+def nameless(root):
+    """(day received, verdict, unit) of the files with the name that several units give."""
+    with sqlite3.connect(root / ".bioduty" / "ledger.sqlite") as db:
+        rows = db.execute(
+            "SELECT received, verdict, unit FROM files WHERE name = ? ORDER BY received",
+            (NAMELESS,),
+        ).fetchall()
+    db.close()
+    return [(received[:10], verdict, unit) for received, verdict, unit in rows]
 
 
 def reminders(root):

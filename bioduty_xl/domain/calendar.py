@@ -22,6 +22,11 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 CURRENT_FOR_DAYS = 14
 """So many days after a due date its period is still the one that people mean."""
 
+MOST_EXTENDED_DAYS = 92
+"""A due date may be put off by so many days, a quarter: a later one is a slip of the pen, and the
+period would stay open until then.
+"""
+
 
 class Roll(StrEnum):
     """What to do with a due date that falls on a rest day."""
@@ -77,6 +82,21 @@ class Calendar:
         if period in self.special:
             return self.special[period].due
         return self._rolled(date(period.year, period.last_month, self.due_day))
+
+    def extension_fault(self, period: Period, day: date) -> str | None:
+        """Why a day cannot be one to which a unit's due date is put off, as the end of a Chinese
+        sentence that begins with the day; None where it can.
+        """
+        usual = self.due(period)
+        days = (day - usual).days
+        if days < 0:
+            return f"早于 {period} 的截止日期 {usual}，不是延期，请核对日期和报送期"
+        if days > MOST_EXTENDED_DAYS:
+            return (
+                f"比 {period} 的截止日期 {usual} 晚了 {days} 天，最多延 {MOST_EXTENDED_DAYS} 天，"
+                "请核对日期和报送期"
+            )
+        return None
 
     def covers(self, period: Period) -> tuple[date, date]:
         """First and last day that a period's return reports on: from the day after the period

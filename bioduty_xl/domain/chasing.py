@@ -66,7 +66,9 @@ class Chased:
 
     @property
     def has_returned(self) -> bool:
-        """Whether a return is here, with items missing."""
+        """Whether a return is here, with items missing; also one that came by another way, of
+        which the form is missing.
+        """
         return self.line.receipt is not None
 
     @property
@@ -74,6 +76,11 @@ class Chased:
         """Keys of the items that it is asked for; none: the whole return."""
         missing = tuple(cell.obligation.item for cell in self.line.missing)
         return missing if self.has_returned else ()
+
+    @property
+    def has_form(self) -> bool:
+        """Whether that return came on its form."""
+        return self.line.receipt is not None and self.line.receipt.has_form
 
 
 def chased(standing: Standing, degrees: Degrees, today: date) -> tuple[Chased, ...]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
+from rapidfuzz import process
+
 UNIT_CODE = r"[A-Z]\d{2,3}"
 ITEM_KEY = r"[A-Z]\d{1,3}"
 """How codes and keys are written: they ride in the marks of the forms (domain.stamp)."""
@@ -196,6 +198,11 @@ class Plan:
     def find_unit(self, text: str) -> Unit | None:
         """The unit with this code, name or alias; widths, case and blanks do not matter."""
         return self._by_spelling.get(fold(text))
+
+    def likely_names(self, text: str) -> list[str]:
+        """The spellings that somebody may have meant who wrote a name that is none; best first."""
+        names = [spelling for unit in self.units for spelling in unit.spellings]
+        return [name for name, _, _ in process.extract(text, names, limit=3, score_cutoff=50)]
 
     def part_of(self, item: Item) -> Part:
         """The part that an item stands in."""

@@ -6,10 +6,12 @@ workbook is read: plan.register.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
+from itertools import accumulate
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Item, Plan, Unit
@@ -38,16 +40,18 @@ class Exemption:
 
 @dataclass(frozen=True)
 class TrueReceipt:
-    """收件更正: when a return truly came that reached the inbox later.
+    """收件更正: when a return truly came that reached the inbox later, or did not reach it yet.
 
     Attributes:
         way: how it came (传真, 邮件, …).
+        row: where it stands in the register, for what has to be said of it.
     """
 
     unit: str
     period: Period
     received: datetime
     way: str = ""
+    row: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Ownership:
     unit: str
     period: Period
     reason: str
-    row: int = 0
+    row: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -176,21 +180,43 @@ def changed(plan: Plan, changes: Iterable[UnitChange]) -> Plan:
     return plan
 
 
-def predecessors(plan: Plan, changes: Iterable[UnitChange], period: Period) -> dict[str, list[str]]:
-    """Codes of the units that were merged into a unit with the start of a period, by its code.
+@dataclass(frozen=True)
+class Plans:
+    """The plan of every period: a plan, and the changes of units that come on the way.
 
-    Args:
-        plan: as it was before any change.
+    Attributes:
+        base: before any change.
         changes: in order of effect.
     """
-    found: dict[str, list[str]] = {}
-    for change in changes:
-        old, into = plan.find_unit(change.unit), plan.find_unit(change.successor)
-        if change.kind is ChangeKind.MERGED and change.since == period and old and into:
-            inherited = (*found.pop(old.code, ()), old.code)
-            found.setdefault(into.code, []).extend(inherited)
-        plan = _after(plan, change)
-    return found
+
+    base: Plan
+    changes: Sequence[UnitChange] = ()
+
+    def of(self, period: Period) -> Plan:
+        """The plan that holds for a period."""
+        return self.steps[sum(change.since <= period for change in self.changes)]
+
+    @property
+    def latest(self) -> Plan:
+        """The plan after every change."""
+        return self.steps[-1]
+
+    @cached_property
+    def steps(self) -> tuple[Plan, ...]:
+        """The plan after none, one, two … of the changes."""
+        return tuple(accumulate(self.changes, _after, initial=self.base))
+
+    def predecessors(self, period: Period) -> dict[str, list[str]]:
+        """Codes of the units that were merged into a unit with the start of a period, by its
+        code.
+        """
+        found: dict[str, list[str]] = {}
+        for plan, change in zip(self.steps, self.changes, strict=False):
+            old, into = plan.find_unit(change.unit), plan.find_unit(change.successor)
+            if change.kind is ChangeKind.MERGED and change.since == period and old and into:
+                inherited = (*found.pop(old.code, ()), old.code)
+                found.setdefault(into.code, []).extend(inherited)
+        return found
 
 
 def _after(plan: Plan, change: UnitChange) -> Plan:

@@ -43,11 +43,14 @@ class Receipt:
     """What is on record of one unit's returns for the period, up to the moment asked about.
 
     Attributes:
-        first_received: when the first revision that could be read arrived; decides on time or late.
+        first_received: when the first revision that could be read arrived, or truly came where
+            that is registered; decides on time or late.
         received: when the revision that counts (the newest) arrived.
-        revision: its number, from 1.
+        revision: its number, from 1; 0 where the return came by another way alone (收件更正), so
+            that its form is not here and its items are still 未返回.
         entries: its rows by item key.
         errors, warnings: how many findings of each severity it has.
+        way: by which a return without a form came, where that is registered.
     """
 
     first_received: datetime
@@ -56,6 +59,17 @@ class Receipt:
     entries: Mapping[str, Entry]
     errors: int = 0
     warnings: int = 0
+    way: str = ""
+
+    @property
+    def has_form(self) -> bool:
+        """Whether a form is here, and not only word of a return that came by another way."""
+        return self.revision > 0
+
+    @property
+    def without_form(self) -> str:
+        """How the return came and that its form did not, in Chinese; empty where it did."""
+        return "" if self.has_form else f"以{self.way or '其他方式'}报送，电子表未到"
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,15 @@ class Standing:
     def returned(self) -> tuple[UnitStanding, ...]:
         """The units whose return is here."""
         return tuple(line for line in self.expected if line.receipt is not None)
+
+    @property
+    def without_form(self) -> dict[str, str]:
+        """How the returns came whose forms are not here, in Chinese, by unit code."""
+        return {
+            line.unit.code: line.receipt.without_form
+            for line in self.units
+            if line.receipt and not line.receipt.has_form
+        }
 
     @property
     def required(self) -> tuple[Cell, ...]:
@@ -291,7 +314,7 @@ def _unit_state(due: date, as_of: datetime, receipt: Receipt | None) -> UnitStat
 def _cell(duty: Obligation, receipt: Receipt | None, exempt: bool, wording: Wording) -> Cell:
     if exempt:
         duty = Obligation(duty.unit, duty.item, duty.role, required=False)
-    if receipt is None:
+    if receipt is None or not receipt.has_form:
         return Cell(duty, ItemState.NOT_RETURNED if duty.required else None)
     # A row that the unit deleted from its return was returned without an answer.
     entry = receipt.entries.get(duty.item) or Entry(duty.item, {})

@@ -7,6 +7,7 @@ format. Sheet names and headings of the forms and the consolidated book are publ
 
 from __future__ import annotations
 
+from bioduty_xl.domain.calendar import MOST_EXTENDED_DAYS
 from bioduty_xl.domain.register import ChangeKind
 from bioduty_xl.domain.returns import Progress
 from bioduty_xl.layout.columns import Column, Field, Filler, Kind, Sheet
@@ -190,7 +191,8 @@ REGISTER_EXTENSIONS = Sheet(
         Column("approved_by", "批准人", width=14),
         Column("reason", "事由", Kind.TEXT, 50),
     ),
-    heading="批准延期的单位，一行一个。报送期写成 2024Q2 的样子；延期至为最后一天，含当日。",
+    heading="批准延期的单位，一行一个。报送期写成 2024Q2 的样子；延期至为最后一天，含当日，"
+    f"不早于原截止日期，最多延 {MOST_EXTENDED_DAYS} 天。",
 )
 REGISTER_EXEMPTIONS = Sheet(
     "exemptions",
@@ -213,8 +215,8 @@ REGISTER_RECEIPTS = Sheet(
         Column("way", "收到方式", width=14),
         Column("remark", "备注", Kind.TEXT, 50),
     ),
-    heading="返回表以其他方式先行收到（传真、邮件等）、后来才放入收件夹的，写明实际收到的日期，"
-    "按时或迟报以此为准。",
+    heading="返回表以其他方式先行收到（传真、邮件等）的，写明实际收到的日期，按时或迟报以此为准。"
+    "电子表还没有放入收件夹的也可以先登记：单位计为已报，各事项在电子表到之前仍是缺项。",
 )
 REGISTER_OWNERSHIPS = Sheet(
     "ownerships",
@@ -226,7 +228,8 @@ REGISTER_OWNERSHIPS = Sheet(
         Column("reason", "理由", Kind.TEXT, 50),
     ),
     heading="待处理的文件经核实确属某单位的，照抄收件台账“文件”列的名称"
-    "（或 SHA-256 的前 8 位以上），写明单位、报送期和理由；下次运行时按此收取。",
+    "（或 SHA-256 的前 8 位以上），写明单位、报送期和理由；下次运行时按此收取。"
+    "一行只认定登记时已经收到的一个文件，以后再来的同名文件须另行认定；认定错了的，直接改这一行。",
 )
 REGISTER_DAYS = Sheet(
     "days",
@@ -256,7 +259,7 @@ REGISTER_CHANGES = Sheet(
         Column("basis", "依据", Kind.TEXT, 50),
     ),
     heading="单位更名、由新单位接替，或并入另一个单位；此前各期仍按原单位计。"
-    "并入的，新单位须是责任分工方案中的单位。",
+    "并入的，新单位须是责任分工方案中的单位。只能从尚未结账的报送期起；已生效的行请不要改动。",
 )
 REGISTER_ADDRESSES = Sheet(
     "addresses",

@@ -40,7 +40,7 @@ from bioduty_xl.report.overview import figure_cell
 from bioduty_xl.report.themes import OTHER, THEMES
 
 SENTENCE = 80
-"""Characters to which a unit's own words are shortened."""
+"""Characters that a unit's own words may have."""
 
 ADDRESSEE = "各县（区）人民政府，市级相关部门"
 """As the letter that asks for the returns is addressed."""
@@ -102,7 +102,7 @@ def draft(
     )
 
 
-def shortened(text: str, most: int = SENTENCE) -> str:
+def sentence_of(text: str, most: int = SENTENCE) -> str:
     """A unit's words as one sentence: lines joined, cut where a clause ends, the cut shown."""
     lines = [line for line in map(str.strip, writable(text).splitlines()) if line]
     flat = "".join(line if line[-1] in _STOPS else f"{line}；" for line in lines)
@@ -351,10 +351,10 @@ _STATES = (
 def _done(row: Mapping[Any, Any], wording: Wording) -> str:
     """What a unit says that it did, or why there was nothing to do."""
     if row["state"] == ItemState.FILLED.value:
-        return shortened(row["progress"])
+        return sentence_of(row["progress"])
     word = "本季度无进展" if row["state"] == ItemState.NO_PROGRESS.value else row["state"]
     reason = next((row[key] for key in REASON_COLUMNS if wording.is_answer(row[key])), "")
-    return f"{word}，{shortened(reason)}" if reason else f"{word}。"
+    return f"{word}，{sentence_of(reason)}" if reason else f"{word}。"
 
 
 def _problems(book: _Book) -> Iterator[Heading | Prose]:
@@ -372,7 +372,7 @@ def _problems(book: _Book) -> Iterator[Heading | Prose]:
         yield ("共", book.count(f"{theme}问题", tally), "条。")
         for row in rows:
             if row["theme"] == theme:
-                words = shortened(row["problems"])
+                words = sentence_of(row["problems"])
                 yield (f"{row['unit']}（{row['title']}）：{words}",)
 
 

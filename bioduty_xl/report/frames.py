@@ -300,7 +300,15 @@ def missing_items(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
     missing = every[every["required"] & every["state"].isin(words)].sort_values(
         ["unit_order", "no"], kind="stable"
     )
-    why = [_why(evidence.wording, row) for row in missing.to_dict("records")]
+    lacking = {
+        line.unit.code: line.receipt.without_form
+        for line in evidence.standing.units
+        if line.receipt
+    }
+    why = [
+        lacking.get(row["code"]) or _why(evidence.wording, row)
+        for row in missing.to_dict("records")
+    ]
     return missing.assign(why=why)[list(_keys(MISSING_ITEMS))]
 
 
@@ -507,14 +515,14 @@ def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
         _naive(receipt.first_received) if receipt else None,
         line.days_overdue,
         receipt.revision if receipt else 0,
-        _naive(receipt.received) if receipt else None,
+        _naive(receipt.received) if receipt and receipt.has_form else None,
         required,
         *(line.count(state) for state in _ITEM_STATES_SHOWN),
         len(line.missing),
         1 - len(line.missing) / required if required else None,
         *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
         *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
-        file.name if file else "",
+        file.name if file else receipt.without_form if receipt else "",
         "、".join(other.name for other in evidence.files if is_other_material(other, line.unit)),
     )
 

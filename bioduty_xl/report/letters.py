@@ -96,12 +96,15 @@ def _opening(period: Period, one: Chased, plan: Plan, made: date) -> str:
     line = one.line
     due = f"{due_day(line.calendar, period, line.unit.code)}前（含当日）"
     duty = f"按照{quoted_title(plan.title)}及定期报送工作推进情况的要求，贵单位"
-    if one.has_returned:
-        assert line.receipt is not None
-        return (
-            f"{duty}于{chinese_date(line.receipt.received.astimezone(CHINA).date())}报送的{period.label}报送表"
-            f"已收悉。经核对，仍有必报事项没有填报，现函请补报。"
-        )
+    if line.receipt is not None:
+        came = f"{duty}于{chinese_date(line.receipt.received.astimezone(CHINA).date())}"
+        if not one.has_form:
+            way = f"以{line.receipt.way}" if line.receipt.way else ""
+            return (
+                f"{came}{way}报送的{period.label}工作推进情况已收悉，但电子报送表尚未收到，"
+                "现函请补报。"
+            )
+        return f"{came}报送的{period.label}报送表已收悉。经核对，仍有必报事项没有填报，现函请补报。"
     state = f"{duty}{period.label}工作推进情况应于{due}报送。截至{chinese_date(made)}，"
     if line.state is UnitState.OVERDUE:
         return f"{state}我办尚未收到贵单位的报送表，已逾期{line.days_overdue}天，现予催报。"
@@ -117,7 +120,7 @@ def _owed(period: Period, one: Chased, plan: Plan) -> Iterator[Block]:
     if not titles:
         yield Body(f"{period.label}报送表。贵单位本期没有必报事项，如无选报内容，也请返回报送表。")
         return
-    if one.has_returned:
+    if one.has_form:
         yield Body(f"以下{len(titles)}项必报事项未填，或只填了不能作为答复的内容：")
     else:
         yield Body(f"{period.label}报送表，其中必报事项{len(titles)}项：")
@@ -130,7 +133,9 @@ def _request(period: Period, one: Chased, made: date) -> str:
     if not one.has_returned and line.state is not UnitState.OVERDUE:
         due = due_day(line.calendar, period, line.unit.code)
         return f"请于{due}前（含当日）报送，逾期未报的将予催报、通报。"
-    what = "补齐缺报事项并重新报送" if one.has_returned else "报送"
+    what = "报送"
+    if one.has_returned:
+        what = "补齐缺报事项并重新报送" if one.has_form else "补报电子报送表"
     return (
         f"请于收到本函后{WORKING_DAYS_TO_ANSWER}个工作日内，"
         f"即{answer_day(line.calendar, made)}前（含当日）{what}。"
@@ -139,7 +144,7 @@ def _request(period: Period, one: Chased, made: date) -> str:
 
 
 def _where_the_form_is(office: config.Office, one: Chased) -> str:
-    copy = "在已报送的报送表上补填" if one.has_returned else "使用先前下发给贵单位的报送表填报"
+    copy = "在已报送的报送表上补填" if one.has_form else "使用先前下发给贵单位的报送表填报"
     call = "与我办联系" if contact_note(office) else "与下发单位联系"
     return (
         f"请{copy}，不要另行制表或者使用其他单位的表，经审签后按原渠道返回。"

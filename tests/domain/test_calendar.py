@@ -54,6 +54,26 @@ def test_an_extension_moves_one_unit_alone():
 
 
 @pytest.mark.parametrize(
+    ("day", "fault"),
+    [
+        (date(2024, 6, 24), "早于 2024Q2 的截止日期 2024-06-25"),
+        (date(2024, 6, 25), None),
+        (date(2024, 9, 25), None),
+        (date(2024, 9, 26), "晚了 93 天，最多延 92 天"),
+        (date(2042, 7, 5), "晚了 6584 天"),
+    ],
+)
+def test_a_due_date_is_put_off_to_no_earlier_day_and_to_none_far_beyond(day, fault):
+    found = Calendar().extension_fault(Q2, day)
+    assert found is None if fault is None else fault in found
+
+
+def test_an_extension_is_measured_from_a_periods_special_date():
+    assert FIRST.extension_fault(Q1, date(2024, 4, 25)) is None
+    assert "截止日期 2024-04-25" in FIRST.extension_fault(Q1, date(2024, 4, 1))
+
+
+@pytest.mark.parametrize(
     ("day", "period"),
     [
         ("2024-03-01", Q1),

@@ -11,11 +11,11 @@ from bioduty_xl.domain.register import (
     Exemption,
     Extension,
     MailAddress,
+    Plans,
     Problem,
     Register,
     UnitChange,
     changed,
-    predecessors,
 )
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.plan.book import read_plan
@@ -195,18 +195,18 @@ def test_predecessors_are_those_merged_with_the_start_of_a_period(plan):
         merged("市乡村局", "市财政局", Q3),
         merged("市审计局", "市财政局", Q3),
     ]
-    assert predecessors(plan, changes, Q2) == {FINANCE: ["U04"]}
-    assert predecessors(plan, changes, Q3) == {FINANCE: [FARM, "U22"]}
-    assert predecessors(plan, changes, Q4) == {}
+    assert Plans(plan, changes).predecessors(Q2) == {FINANCE: ["U04"]}
+    assert Plans(plan, changes).predecessors(Q3) == {FINANCE: [FARM, "U22"]}
+    assert Plans(plan, changes).predecessors(Q4) == {}
 
 
 def test_a_unit_merged_on_in_the_same_period_hands_on_its_predecessors(plan):
     changes = [merged("市司法局", "市审计局"), merged("市审计局", "市财政局")]
-    assert predecessors(plan, changes, Q3) == {FINANCE: ["U04", "U22"]}
+    assert Plans(plan, changes).predecessors(Q3) == {FINANCE: ["U04", "U22"]}
 
 
 def test_a_replaced_unit_has_no_predecessor_but_itself(plan):
-    assert predecessors(plan, [replaced("市审计局", "市监督局")], Q3) == {}
+    assert Plans(plan, [replaced("市审计局", "市监督局")]).predecessors(Q3) == {}
 
 
 # Small things

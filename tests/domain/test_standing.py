@@ -113,3 +113,29 @@ def test_required_items_are_filled_nil_not_applicable_or_missing(as_of):
     }
     items = stand(as_of, {"C01": receipt("2024-06-19", answers)}).as_json()["items"]
     assert items == {"required": 4, "filled": 0, "nil": 1, "not_applicable": 1, "missing": 2}
+
+
+def on_paper(came):
+    return {"C01": Receipt(moment(came), moment(came), 0, {}, way="传真")}
+
+
+@pytest.mark.parametrize(
+    ("came", "state", "days"),
+    [("2024-06-20", UnitState.ON_TIME, 0), ("2024-06-28", UnitState.LATE, 3)],
+)
+def test_a_return_that_came_without_its_form_counts_as_reported_and_its_items_are_missing(
+    came, state, days
+):
+    standing = stand("2024-07-01", on_paper(came))
+    county = line(standing, "C01")
+    assert (county.state, county.days_overdue) == (state, days)
+    assert standing.returned == (county,)
+    assert {cell.state for cell in county.cells} == {ItemState.NOT_RETURNED}
+    assert len(county.missing) == len(county.required) == 2
+    assert standing.without_form == {"C01": "以传真报送，电子表未到"}
+
+
+def test_a_return_on_its_form_says_nothing_of_another_way():
+    standing = stand("2024-07-01", {"C01": receipt("2024-06-20", {})})
+    assert standing.without_form == {}
+    assert line(standing, "C01").receipt.without_form == ""

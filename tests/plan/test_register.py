@@ -1,5 +1,6 @@
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import openpyxl
@@ -8,7 +9,7 @@ from books import rezip
 from office import numbering, reading, typing
 from openpyxl.utils.datetime import to_excel
 
-from bioduty_xl.domain.calendar import CHINA, end_of_day
+from bioduty_xl.domain.calendar import CHINA, Calendar, Roll, end_of_day
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.register import (
     ChangeKind,
@@ -17,6 +18,7 @@ from bioduty_xl.domain.register import (
     Extension,
     MailAddress,
     Ownership,
+    Plans,
     Problem,
     Register,
     TrueReceipt,
@@ -26,8 +28,10 @@ from bioduty_xl.domain.register import (
 from bioduty_xl.errors import PlanError
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.layout.sheets import REGISTER_BOOK, REGISTER_UNITS
+from bioduty_xl.plan import entry_words
 from bioduty_xl.plan.book import read_plan
-from bioduty_xl.plan.register import MOST_ROWS, entry_texts, read_register, write_register
+from bioduty_xl.plan.register import read_register, write_register
+from bioduty_xl.plan.register_rows import MOST_ROWS
 
 Q2, Q3, Q4 = Period(2024, 2), Period(2024, 3), Period(2024, 4)
 WATER, FOREST, FARM = "U10", "U02", "U03"
@@ -46,11 +50,19 @@ READ = Register(
     extensions=(Extension(WATER, Q2, date(2024, 7, 5), "李某", "防汛"),),
     exemptions=(Exemption("U22", Q2, "机构撤并", "李某"),),
     receipts=(TrueReceipt(FOREST, Q2, datetime(2024, 6, 24, 16, 30, tzinfo=CHINA), "传真"),),
-    ownerships=(Ownership("报表 终稿.xlsx", "U12", Q2, "电话核实", row=3),),
+    ownerships=(Ownership("报表 终稿.xlsx", "U12", Q2, "电话核实"),),
     days=(DayChange(date(2024, 10, 1), date(2024, 10, 7), works=False, note="国庆节"),),
     changes=(UnitChange(Q3, ChangeKind.RENAMED, "市农业农村局", "市乡村局", "某文〔2024〕1号"),),
     addresses=(MailAddress(WATER, "shui@example.org"),),
 )
+
+
+def read_file(path, plan, calendar=None, **more):
+    return read_register(path.read_bytes(), path.name, plan, calendar or Calendar(), **more)
+
+
+def entry_texts(register, plan):
+    return entry_words.entry_texts(register, Plans(plan, register.changes))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +102,11 @@ def fill(blank, path):
 @pytest.fixture
 def read(fill, plan):
     """The register that typed rows make."""
-    return lambda rows, change=lambda book: None: read_register(fill(rows, change), plan)
+
+    def run(rows, change=lambda book: None, **more):
+        return read_file(fill(rows, change), plan, **more)
+
+    return run
 
 
 @pytest.fixture
@@ -109,7 +125,7 @@ def problem_of(read):
 
 
 def test_a_blank_register_says_nothing(blank, plan):
-    assert read_register(blank, plan) == Register()
+    assert read_file(blank, plan) == Register()
 
 
 def test_the_same_plan_gives_the_same_bytes(blank, path, plan):
@@ -189,7 +205,7 @@ def test_a_register_kept_in_libreoffice_is_read_and_keeps_its_drop_downs(blank, 
         typing("收件更正", {"A3": "市林业局", "B3": "2024Q2"}),
         reading("延期", "C3"),
     )
-    register = read_register(path, plan)
+    register = read_file(path, plan)
     assert shown == {"C3": "2024-07-05"}
     assert register.problems == ()
     assert register.extensions == READ.extensions
@@ -316,7 +332,7 @@ def test_a_unit_or_period_that_cannot_be(fill, plan, title, before, after, writt
     path = fill({title: [(*before, *written, *after)]})
     if "=1/0" in written:
         as_excel_calculates(path)
-    [problem] = read_register(path, plan).problems
+    [problem] = read_file(path, plan).problems
     assert (problem.sheet, problem.row) == (title, 3)
     assert why in problem.message
 
@@ -347,7 +363,8 @@ def as_excel_calculates(path):
         ("延期", ("市水利局", "2024Q2", timedelta(days=40)), "不是日期"),
         ("延期", ("市水利局", "2024Q2", "2204-07-05"), "“2204-07-05”的年份不在 2020 至 2100 之间"),
         ("延期", ("市水利局", "2024Q2", datetime(2024, 7, 5, 17)), "“延期至”中有时间，请只写日期"),
-        ("延期", ("市水利局", "2024Q2", "2024-03-31"), "延期至 2024-03-31 早于 2024Q2 的第一天"),
+        ("延期", ("市水利局", "2024Q2", "2024-06-24"), "延期至 2024-06-24 早于 2024Q2 的截止日期"),
+        ("延期", ("市水利局", "2024Q2", "2042-07-05"), "晚了 6584 天，最多延 92 天，请核对日期"),
         ("延期", ("市水利局", "2024Q2", "2024-07-05", "=1/0"), "“批准人”是公式错误"),
         ("延期", (None, None, None, "李某"), "“单位”是空的"),
         ("免报", ("市审计局", "2024Q2", "李某"), "“事由”是空的"),
@@ -380,17 +397,12 @@ def as_excel_calculates(path):
 def test_a_row_that_cannot_be_is_a_problem_and_the_rest_counts(fill, plan, title, entry, why):
     path = fill({**GOOD, title: [entry, *GOOD[title]]})
     as_excel_calculates(path)
-    register = read_register(path, plan)
+    register = read_file(path, plan)
     [problem] = register.problems
     assert (problem.sheet, problem.row) == (title, 3)
     assert why in problem.message
     assert str(problem) == f"“{title}”第 3 行：{problem.message}"
-    assert [*map(without_row, register.entries)] == [*map(without_row, READ.entries)]
-
-
-def without_row(entry):
-    """An entry as it says, wherever it stands."""
-    return (entry.file, entry.unit, entry.period) if isinstance(entry, Ownership) else entry
+    assert register.entries == READ.entries
 
 
 @pytest.mark.parametrize(
@@ -433,7 +445,6 @@ def messages(register):
         ("延期", [["市水利局", "2024Q2", "2024-07-05"], ["U10", "2024-2", "2024-07-08"]]),
         ("免报", [["市审计局", "2024Q2", None, "撤并"], ["市审计局", "2024Q2", None, "筹建"]]),
         ("收件更正", [["市林业局", "2024Q2", "20240624"], ["市林草局", "2024Q2", "20240625"]]),
-        ("归属认定", [["甲.xls", "市财政局", "2024Q2", "核"], ["甲.xls", "U22", "2024Q2", "核"]]),
         ("机构变动", [["2024Q3", "U12", "更名", "财务局"], ["2024Q3", "U12", "接替", "财务局"]]),
     ],
 )  # fmt: skip
@@ -488,6 +499,25 @@ def test_a_day_is_not_both_free_and_worked(read):
 def test_a_short_start_of_a_hash_is_a_file_name(read):
     rows = [["ab12", "市财政局", "2024Q2", "核"], ["0123456789abcdef", "市审计局", "2024Q2", "核"]]
     assert [one.file for one in read({"归属认定": rows}).ownerships] == [row[0] for row in rows]
+
+
+def test_an_extension_is_measured_from_the_day_that_the_registers_own_rest_days_give(read):
+    """25 June 2024 is a Tuesday; here the office rests on it, and the due date rolls on."""
+    rows = {"延期": [["市水利局", "2024Q2", "2024-06-25"]]}
+    rest = {"节假日": [["2024-06-25", None, "放假"]]}
+    calendar = Calendar(roll=Roll.NEXT)
+    assert read(rows, calendar=calendar).problems == ()
+    register = read({**rows, **rest}, calendar=calendar)
+    assert [problem.row for problem in register.problems] == [3]
+    assert "早于 2024Q2 的截止日期 2024-06-26" in register.problems[0].message
+    assert register.extensions == ()
+
+
+def test_a_file_name_may_stand_in_rows_of_several_periods(read):
+    rows = [["甲.xls", "市财政局", "2024Q2", "核"], ["甲.xls", "市审计局", "2024Q3", "核"]]
+    register = read({"归属认定": rows})
+    assert register.problems == ()
+    assert [one.row for one in register.ownerships] == [3, 4]
 
 
 # Changes of units
@@ -659,7 +689,7 @@ def test_rows_far_below_are_left_out_and_said_to_be(read):
 def test_a_cell_at_the_end_of_the_sheet_is_turned_away(fill, plan):
     path = fill(GOOD, lambda book: book["延期"].cell(1_048_576, 16_384, 1))
     with pytest.raises(PlanError, match=r"register\.xlsx 的 XFD1048576 也有内容，离表太远"):
-        read_register(path, plan)
+        read_file(path, plan)
 
 
 def test_a_million_blank_rows_say_nothing(fill, plan):
@@ -674,7 +704,7 @@ def test_a_million_blank_rows_say_nothing(fill, plan):
         )
         return content.replace(b"</sheetData>", rows.encode() + b"</sheetData>")
 
-    assert read_register(rezip(path, path.with_name("long.xlsx"), lengthen), plan) == READ
+    assert read_file(rezip(path, path.with_name("long.xlsx"), lengthen), plan) == READ
 
 
 def test_a_package_that_unpacks_to_far_too_much_is_turned_away(fill, plan):
@@ -686,7 +716,7 @@ def test_a_package_that_unpacks_to_far_too_much_is_turned_away(fill, plan):
         for _ in range(401):
             stream.write(bytes(2**20))
     with pytest.raises(PlanError, match="解开后太大"):
-        read_register(path, plan)
+        read_file(path, plan)
 
 
 def damaged(content):
@@ -703,14 +733,14 @@ def without_book(path):
 def test_a_file_that_is_no_workbook_is_an_error(path, plan, content):
     path.write_bytes(content)
     with pytest.raises(PlanError, match=r"register\.xlsx 不是能打开的 Excel 工作簿"):
-        read_register(path, plan)
+        read_file(path, plan)
 
 
 def test_half_a_workbook_and_another_package_are_errors(blank, path, plan):
     for content in (damaged(blank.read_bytes()), without_book(path)):
         path.write_bytes(content)
         with pytest.raises(PlanError, match=r"register\.xlsx 不是能打开的 Excel 工作簿"):
-            read_register(path, plan)
+            read_file(path, plan)
 
 
 def test_broken_parts_are_an_error(blank, path, plan):
@@ -719,12 +749,7 @@ def test_broken_parts_are_an_error(blank, path, plan):
             blank, path, lambda name, content, part=part: content[:99] if name == part else content
         )
         with pytest.raises(PlanError, match="不是能打开的 Excel 工作簿"):
-            read_register(path, plan)
-
-
-def test_a_register_that_is_not_there_is_an_error(path, plan):
-    with pytest.raises(PlanError, match="没有登记表"):
-        read_register(path, plan)
+            read_file(path, plan)
 
 
 # For the record
@@ -740,6 +765,29 @@ def test_entries_are_put_into_words(read, plan):
         ("机构变动", "自 2024Q3 起 市农业农村局 更名 市乡村局 依据 某文〔2024〕1号"),
         ("邮箱", "市水利局（U10） shui@example.org"),
     )
+
+
+def test_a_change_is_known_again_whatever_its_basis_says(read, plan):
+    register = read({"机构变动": GOOD["机构变动"]})
+    texts = [text for _, text in entry_texts(register, plan)]
+    (change,) = register.changes
+    for basis in ("", "另一文件", change.basis):
+        assert entry_words.is_on_record(replace(change, basis=basis), texts)
+    assert entry_words.is_on_record(change, [texts[0].partition(" 依据 ")[0]])
+    for other in (replace(change, successor="市乡村"), replace(change, since=Q4)):
+        assert not entry_words.is_on_record(other, texts)
+
+
+def test_a_change_that_is_objected_to_is_a_problem_and_those_that_rest_on_it_are(read):
+    rows = [
+        ["2024Q3", "市农业局", "更名", "市乡村局"],
+        ["2024Q4", "市乡村局", "更名", "市三农局"],
+        ["2024Q4", "市财政局", "接替", "市财务局"],
+    ]
+    register = read({"机构变动": rows}, objection=lambda one: "太晚" if one.since == Q3 else None)
+    assert messages(register)[0] == ("机构变动", 3, "太晚")
+    assert [problem.row for problem in register.problems] == [3, 4]
+    assert [one.successor for one in register.changes] == ["市财务局"]
 
 
 def test_words_leave_out_what_is_not_said(plan):

@@ -14,7 +14,7 @@ from bioduty_xl import config, evidence
 from bioduty_xl.domain.calendar import moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.report import book, frames
-from bioduty_xl.report.bulletin import SOURCE_HEADINGS, draft, shortened
+from bioduty_xl.report.bulletin import SOURCE_HEADINGS, draft, sentence_of
 
 Q2 = Period(2024, 2)
 OFFICE = config.Office(name="某市环委会办公室", contact="赵某", phone="0812-0000001")
@@ -271,7 +271,7 @@ def test_the_same_quarter_gives_the_same_bytes(some):
     ],
 )
 def test_a_units_words_become_one_sentence(text, short):
-    assert shortened(text) == short
+    assert sentence_of(text) == short
 
 
 @pytest.mark.office
