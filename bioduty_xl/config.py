@@ -327,7 +327,5 @@ def _require_extension(usual: Calendar, one: Extension) -> None:
 def _code(plan: Plan, name: str, table: str) -> str:
     unit = plan.find_unit(name)
     if unit is None:
-        raise ConfigError(
-            f"{SETTINGS_FILE} 的 deadlines.{table} 中，“{name}”不是责任分工方案中的单位"
-        )
+        raise ConfigError(f"{SETTINGS_FILE} 的 deadlines.{table} 有误：{plan.unknown(name)}")
     return unit.code

@@ -40,9 +40,6 @@ NO_ROOM = "磁盘空间不足，暂未收取，请清理磁盘，下次再收"
 BATCH = 64
 """Files that are kept, recorded and concluded together."""
 
-SHORTEST_HASH = 8
-"""So many characters of a SHA-256 name a file."""
-
 LONG_DAYS = 1
 """After so many days in the inbox, a file that is still not taken is spoken of with its age."""
 
@@ -451,11 +448,7 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
     for matches in (
         [file for file in ledger_files if file.name == name],
         [file for file in ledger_files if file.name.rpartition("/")[2] == name],
-        [
-            file
-            for file in ledger_files
-            if len(name) >= SHORTEST_HASH and file.sha256.startswith(name.lower())
-        ],
+        [file for file in ledger_files if has_hash(file, name)],
     ):
         open_ones = [file for file in matches if file.verdict in _WAITING]
         if len({file.sha256 for file in open_ones}) > 1:
@@ -464,6 +457,11 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
         if matches:
             return (open_ones or matches)[-1]
     raise ConfigError(f"收件台账中没有“{wanted}”，请写收件台账“文件”列中的名称")
+
+
+def has_hash(file: FileRecord, start: str) -> bool:
+    """Whether a text is the start of a file's SHA-256, long enough to name it."""
+    return len(start) >= 8 and file.sha256.startswith(start.lower())
 
 
 def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -18,7 +18,7 @@ from bioduty_xl.errors import ConfigError
 from bioduty_xl.layout.sheets import REGISTER_OWNERSHIPS
 from bioduty_xl.ledger import FileRecord, Ledger, Settlement
 from bioduty_xl.plan.entry_words import entry_text
-from bioduty_xl.reception import SHORTEST_HASH, find_file
+from bioduty_xl.reception import find_file, has_hash
 
 _TAKEN = (Verdict.ACCEPTED, Verdict.DUPLICATE)
 
@@ -97,7 +97,7 @@ class Rows:
         the bytes themselves cannot mean others.
         """
         seen, files = self._seen.get(self.text(row), self.now), self.ledger.files(self.now)
-        known = [file for file in files if file.received <= seen or _has_hash(file, row.file)]
+        known = [file for file in files if file.received <= seen or has_hash(file, row.file)]
         try:
             return find_file(known, row.file)
         except ConfigError:
@@ -136,10 +136,6 @@ class Rows:
     def _seen(self) -> Mapping[str, datetime]:
         title = REGISTER_OWNERSHIPS.title
         return {one.text: one.first_seen for one in self.ledger.registered() if one.sheet == title}
-
-
-def _has_hash(file: FileRecord, start: str) -> bool:
-    return len(start) >= SHORTEST_HASH and file.sha256.startswith(start.lower())
 
 
 def _is_whose(file: FileRecord, row: Ownership) -> bool:

@@ -86,9 +86,7 @@ class Terms:
         plan = self.plan(period) if period else self.latest
         unit = plan.find_unit(name)
         if unit is None:
-            likely = plan.likely_names(name)
-            hint = f"，是否指：{'、'.join(likely)}" if likely else ""
-            raise ConfigError(f"责任分工方案中没有“{name}”{hint}")
+            raise ConfigError(plan.unknown(name))
         return unit
 
     def true_receipts(self, period: Period, as_of: datetime) -> dict[str, TrueReceipt]:

@@ -78,24 +78,35 @@ class Lived:
 
 
 @pytest.fixture(scope="session")
-def two_years(tmp_path_factory):
-    """Two years without a day dropped, lived once, by the worker that asks first."""
+def lived(tmp_path_factory):
+    """Lives a world from one day to another, undisturbed: once, in the worker that asks first."""
     own = tmp_path_factory.getbasetemp()
-    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "two_years"
-    with FileLock(f"{shared}.lock"):
-        if not (shared / "lived").exists():
-            shutil.rmtree(shared, ignore_errors=True)  # a worker that died has left it half lived
-            (shared / "lived").write_bytes(pickle.dumps(_live(shared)))
-        return pickle.loads((shared / "lived").read_bytes())
+    base = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def live(first, last):
+        folder = base / f"lived {first} {last}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "lived").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that died over it
+                (folder / "lived").write_bytes(pickle.dumps(_live(folder, first, last)))
+            return pickle.loads((folder / "lived").read_bytes())
+
+    return live
 
 
-def _live(folder):
+def _live(folder, first, last):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(*year.stand_in_for_arrival())
-        full = world(folder)
-        full.live_through(year.START, year.END)
-        final, reminders = year.final_state(full.root), year.reminders(full.root)
-    return Lived(full.root, full.passes, final, reminders)
+        one = world(folder)
+        one.live_through(first, last)
+        final, reminders = year.final_state(one.root), year.reminders(one.root)
+    return Lived(one.root, one.passes, final, reminders)
+
+
+@pytest.fixture(scope="session")
+def two_years(lived):
+    """Two years without a day dropped."""
+    return lived(year.START, year.END)
 
 
 def test_two_years_pass_without_a_hand(two_years):
@@ -175,25 +186,27 @@ def check_the_settled(full):
 
 
 def check_published_books_come_back(root):
-    """Whatever plan and settings say since; and from the ledger where the kept copy is lost."""
+    """Whatever plan and settings say since; and from the ledger where the kept copy is lost, late
+    returns and decisions on the way included.
+    """
     ws = Workspace.open(root)
-    book = ws.report_file("2024Q2")
+    book = ws.report_file("2024Q3")
     published = book.read_bytes()
     book.unlink()
     kept = {path: path.read_bytes() for path in (ws.state_dir / "published").iterdir()}
     assert len(kept) == 8
     for path in kept:
         path.unlink()
-    ws.consolidate("2024Q2", as_of="2026-02-01")
+    ws.consolidate("2024Q3", as_of="2026-02-01")
     assert book.read_bytes() == published
     settings = root / "bioduty.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("due_day = 25", "due_day = 20"), encoding="utf-8")
     with pytest.raises(LedgerError, match="从备份恢复"):
-        Workspace.open(root).consolidate("2024Q2", as_of="2026-02-01")
+        Workspace.open(root).consolidate("2024Q3", as_of="2026-02-01")
     for path, content in kept.items():
         path.write_bytes(content)
-    Workspace.open(root).consolidate("2024Q2", as_of="2026-02-01")
+    Workspace.open(root).consolidate("2024Q3", as_of="2026-02-01")
     assert book.read_bytes() == published
     settings.write_text(text, encoding="utf-8")
 
@@ -202,14 +215,10 @@ SPRING = date(2024, 3, 25), date(2024, 7, 20)
 """Two quarters, the first with the special date."""
 
 
-@pytest.fixture(scope="module")
-def spring(tmp_path_factory):
+@pytest.fixture(scope="session")
+def spring(lived):
     """The final state of an undisturbed spring."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(*year.stand_in_for_arrival())
-        undisturbed = year.World(tmp_path_factory.mktemp("spring") / "w")
-        undisturbed.live_through(*SPRING)
-        return year.final_state(undisturbed.root)
+    return lived(*SPRING).final
 
 
 def test_a_clock_that_jumps_does_nothing_wrong(tmp_path, spring):

@@ -12,12 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from books import FILLED, add_row, fill, records
+from openpyxl import load_workbook
 
 from bioduty_xl import Workspace
 from bioduty_xl.batch import run_pass
 from bioduty_xl.domain.calendar import moment
 from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Unit, UnitKind
 from bioduty_xl.intake import filing
+from bioduty_xl.layout.package import packed
 from bioduty_xl.layout.sheets import REMINDERS
 from bioduty_xl.plan.book import write_plan
 
@@ -213,12 +215,15 @@ def _send(number, period, answers=FILLED, suffix="", name="", change=None):
 
 @cache
 def _filled(form, texts, suffix, change):
-    """The bytes of a form filled; the same form filled alike is the same file in every world."""
+    """The bytes of a form filled; the same form filled alike is the same file in every world, also
+    in one of another process, so without the time of saving.
+    """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "form.xlsx"
         source.write_bytes(form)
         answers = {item: {**dict(said), "remark": suffix} if said else {} for item, said in texts}
-        return fill(source, Path(folder) / "filled.xlsx", answers, change=change).read_bytes()
+        filled = fill(source, Path(folder) / "filled.xlsx", answers, change=change)
+        return packed(load_workbook(filled))
 
 
 def lose_marks(book, sheet):

@@ -199,10 +199,12 @@ class Plan:
         """The unit with this code, name or alias; widths, case and blanks do not matter."""
         return self._by_spelling.get(fold(text))
 
-    def likely_names(self, text: str) -> list[str]:
-        """The spellings that somebody may have meant who wrote a name that is none; best first."""
+    def unknown(self, text: str) -> str:
+        """That a name is no unit's, as a Chinese sentence with the likely ones."""
         names = [spelling for unit in self.units for spelling in unit.spellings]
-        return [name for name, _, _ in process.extract(text, names, limit=3, score_cutoff=50)]
+        likely = [name for name, _, _ in process.extract(text, names, limit=3, score_cutoff=50)]
+        hint = f"是否指：{'、'.join(likely)}" if likely else "请照抄单位名录"
+        return f"责任分工方案中没有“{text}”，{hint}"
 
     def part_of(self, item: Item) -> Part:
         """The part that an item stands in."""

@@ -222,7 +222,7 @@ class Plans:
 def _after(plan: Plan, change: UnitChange) -> Plan:
     old, namesake = plan.find_unit(change.unit), plan.find_unit(change.successor)
     if old is None:
-        raise ValueError(f"责任分工方案中没有“{change.unit}”")
+        raise ValueError(plan.unknown(change.unit))
     if change.kind is ChangeKind.MERGED:
         if namesake is None:
             raise ValueError(f"并入的单位“{change.successor}”不在责任分工方案中")

@@ -325,9 +325,7 @@ def _find(plan: Plan, name: str) -> Unit:
     """A unit by name, alias or code; the slip that there is none names the likely ones."""
     if unit := plan.find_unit(name):
         return unit
-    likely = plan.likely_names(name)
-    hint = f"是否指：{'、'.join(likely)}" if likely else "请照抄单位名录"
-    raise Slip(f"责任分工方案中没有“{name}”，{hint}")
+    raise Slip(plan.unknown(name))
 
 
 def _unless_exempt(
