@@ -144,7 +144,7 @@ class Reading:
         is_named: whether its settings say it.
         city: None where it cannot be read.
         reason: why.
-        origin: ids of the forms that were handed out; two workspaces never share one.
+        origin: ids of the forms that were handed out.
     """
 
     order: Order
@@ -153,6 +153,13 @@ class Reading:
     city: City | None = None
     reason: str = ""
     origin: frozenset[str] = frozenset()
+
+    def is_twin_of(self, other: Reading) -> bool:
+        """Whether one workspace is a copy of the other: most of their forms have the same ids,
+        which come of a secret key. A single one may be the same by chance.
+        """
+        fewer = min(len(self.origin), len(other.origin))
+        return len(self.origin & other.origin) > fewer / 2
 
 
 def read_city(order: Order) -> Reading:
@@ -327,7 +334,7 @@ def _has_namesake(one: Reading, other: Reading) -> bool:
         one.order.folder != other.order.folder
         and not (one.is_named or other.is_named or one.city is None or other.city is None)
         and fold(one.name) == fold(other.name)
-        and one.origin.isdisjoint(other.origin)
+        and not one.is_twin_of(other)
     )
 
 
@@ -356,7 +363,7 @@ def _doubted(
         one.order.given: [
             cities[other.order.given].name
             for other in counted
-            if other is not one and not one.origin.isdisjoint(other.origin)
+            if other is not one and one.is_twin_of(other)
         ]
         for one in counted
     }

@@ -56,7 +56,7 @@ def render_province(found: ProvinceEvidence) -> bytes:
     _link_cities(worksheets[CITIES.key], tables, formats)
     _colour_shares(book, worksheets[CITY_ITEMS.key], tables[CITY_ITEMS.key])
     worksheets[CITY_ITEMS.key].set_row(0, 48)
-    for sheet in (CITIES, CITY_ITEMS, CITY_UNITS, CITY_DETAIL):
+    for sheet in (CITIES, CITY_ITEMS, CITY_UNITS, CITY_DETAIL, CITY_PROBLEMS):
         fit_wide(worksheets[sheet.key])
     book.close()
     return buffer.getvalue()

@@ -292,19 +292,32 @@ def _plan_differences(tasks: Sequence[_Task], cities: Sequence[City]) -> pd.Data
             alike = process.extract(task.title, others, limit=2, score_cutoff=_ALIKE_FROM)
             rows.append(
                 (
-                    *(task.title, "、".join(kinds), _who_says(task), "、".join(lacking)),
+                    *(task.title, "、".join(kinds), _who_says(task, names)),
+                    _listed(lacking, names),
                     "\n".join(title for title, _, _ in alike if title != task.title),
                 )
             )
     return _table(PLAN_DIFFERENCES, rows)
 
 
-def _who_says(task: _Task) -> str:
+def _who_says(task: _Task, every: Sequence[str]) -> str:
     """`T01：成都市、绵阳市`, a line for each key."""
-    return "\n".join(
-        f"{key}：{'、'.join(name for name, keys in task.keys.items() if key in keys)}"
-        for key in _keys_of(task)
-    )
+    by_key = {
+        key: [name for name, keys in task.keys.items() if key in keys] for key in _keys_of(task)
+    }
+    return "\n".join(f"{key}：{_listed(names, every)}" for key, names in by_key.items())
+
+
+def _listed(names: Sequence[str], every: Sequence[str]) -> str:
+    """Cities by name; where they are nearly all, the few that are not among them."""
+    others = [name for name in every if name not in names]
+    if len(others) > _FEW or len(names) <= _FEW:
+        return "、".join(names)
+    return f"除{'、'.join(others)}外的市（州）" if others else "全部市（州）"
+
+
+_FEW = 3
+"""So many names are listed rather than summed up."""
 
 
 def _definitions(found: ProvinceEvidence) -> list[tuple[str, str]]:

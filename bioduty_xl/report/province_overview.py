@@ -164,7 +164,7 @@ def _write_links(book: xlsxwriter.Workbook, worksheet: Worksheet, row: int) -> i
 
 def _add_charts(book: xlsxwriter.Workbook, worksheet: Worksheet, count: int) -> None:
     """Units and items of each city by state, as shares."""
-    height = 130 + 15 * count
+    height = 130 + 17 * count
     units = _chart(book, "各市（州）报送情况（占应报单位）", _UNITS, _UNIT_COLOURS, count)
     items = _chart(book, "各市（州）必报事项完成情况", _ITEMS, _ITEM_COLOURS, count)
     for number, chart in enumerate((units, items)):
@@ -206,7 +206,7 @@ def _chart(
                 "gap": 40,
             }
         )
-    chart.set_y_axis({"reverse": True, "num_font": {"size": 8}, "interval_unit": 1})
+    chart.set_y_axis({"reverse": True, "num_font": {"size": 7}, "interval_unit": 1})
     grid = {"visible": True, "line": {"color": "#E0E0E0"}}
     chart.set_x_axis({"major_gridlines": grid, "num_format": "0%", "num_font": {"size": 8}})
     chart.set_title({"name": title, "name_font": {"size": 12}})
