@@ -3,6 +3,7 @@ as they were; what is wrong with one is said and harms no other.
 """
 
 import json
+import multiprocessing
 import pickle
 import shutil
 import sqlite3
@@ -286,10 +287,15 @@ def test_every_sheet_is_declared_one_real_table_and_reached_from_the_first(book)
     assert len(first._charts) == 2
 
 
+def processes():
+    """Two of them, as they are started where a process has threads already."""
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
 def test_the_same_cities_and_moment_give_the_same_bytes_whoever_reads_them(
     folders, merged, book, tmp_path
 ):
-    for executor in (ThreadPoolExecutor(2), ProcessPoolExecutor(2)):
+    for executor in (ThreadPoolExecutor(2), processes()):
         with executor:
             other = Province.read(folders, Q2, as_of=AS_OF, executor=executor)
         assert other == merged
@@ -336,7 +342,7 @@ def test_no_more_than_a_window_of_readings_is_under_way(folders):
 
 def test_a_process_that_dies_in_the_middle_changes_nothing(folders, merged, monkeypatch):
     monkeypatch.setattr(rollup, "WINDOW", 4)
-    with ProcessPoolExecutor(2) as executor:
+    with processes() as executor:
         seen = []
 
         def kill_one(name, done, total):
