@@ -9,13 +9,14 @@ ws.generate("2024Q2")
 from importlib import import_module
 from typing import Any
 
-__all__ = ["BiodutyError", "Collected", "Period", "Plan", "Standing", "Workspace"]
+__all__ = ["BiodutyError", "Collected", "Period", "Plan", "Province", "Standing", "Workspace"]
 
 _HOMES = {
     "BiodutyError": "errors",
     "Collected": "domain.verdict",
     "Period": "domain.period",
     "Plan": "domain.plan",
+    "Province": "rollup",
     "Standing": "domain.standing",
     "Workspace": "workspace",
 }

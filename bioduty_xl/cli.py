@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints. stdout carries the result alone, stderr the rest.
 
-Exit status: 0 done · 1 failed · 2 usage or settings · 3 done, but files were held or rejected ·
-75 another run holds the lock.
+Exit status: 0 done · 1 failed · 2 usage or settings · 3 done, but files were held or rejected, or
+workspaces left out · 75 another run holds the lock.
 """
 
 from __future__ import annotations
@@ -406,6 +406,36 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         keep_schedule(workspace, work)
+
+
+@_command(cli)
+@click.argument(
+    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+def rollup(
+    options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
+) -> None:
+    """把各市（州）的工作区汇总成一本全省工作簿；不改动各工作区。"""
+    from bioduty_xl.rollup import Province, usual_file, usual_period
+
+    with printing.progress(options.quiet) as progress:
+        province = Province.read(
+            folders,
+            period or usual_period(options.as_of),
+            as_of=options.as_of,
+            progress=progress,
+        )
+    target = output or Path(usual_file(province.evidence.period))
+    path = province.write(target)
+    for line in printing.rollup_warnings(province):
+        click.echo(line, err=True)
+    if path != target:
+        click.echo(f"{target.name} 正被其他程序打开，已另存为 {path.name}", err=True)
+    options.print(printing.rollup(province, path), {**province.as_json(), "workbook": str(path)})
+    if province.needs_attention:
+        raise SystemExit(ATTENTION)
 
 
 @_command(cli)

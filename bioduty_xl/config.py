@@ -52,10 +52,12 @@ class Office(_Section):
 
     Attributes:
         name: the collecting office, as the letter signs.
+        region: what the province calls this place (`rollup`); empty: the workspace's folder's name.
         contact, phone: whom to call; empty: not printed.
     """
 
     name: str = "攀枝花市生态环境保护委员会办公室"
+    region: str = ""
     contact: str = ""
     phone: str = ""
 

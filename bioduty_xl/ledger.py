@@ -8,13 +8,16 @@ returns. What the ledger says is never inferred from the inbox.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
+from urllib.parse import quote
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
@@ -286,6 +289,9 @@ CREATE TABLE mails (
 MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """Each step of the schema once, oldest first; `PRAGMA user_version` counts those applied."""
 
+SNAPSHOT_SECONDS = 5.0
+"""How long a snapshot waits for a ledger that is being written."""
+
 _FILE_COLUMNS = (
     "id, sha256, name, size, received, verdict, kind, unit, period, revision, reason, header,"
     " container"
@@ -298,15 +304,18 @@ class Ledger:
     Args:
         path: the database; made, with its folder, unless `read_only`.
         read_only: open without writing anything, even where there is none yet.
+        snapshot: work on a copy in memory of the ledger as it is now. Neither it nor its folder is
+            touched, so it may lie on a disk that cannot be written.
 
     Raises:
-        LedgerError: it cannot be opened, or a newer version of the program wrote it.
+        LedgerError: it cannot be opened, or a newer version of the program wrote it. For a
+            snapshot also: there is none, or it is damaged.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, snapshot: bool = False) -> None:
         self._path = path
         with _told(path):
-            self._db = _open(path, read_only)
+            self._db = _copied(path) if snapshot else _open(path, read_only)
         try:
             with _told(path):
                 self._db.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
@@ -395,6 +404,13 @@ class Ledger:
             "SELECT unit FROM forms WHERE kind = ? AND period = ?", (kind.value, str(period))
         )
         return frozenset(unit for (unit,) in rows)
+
+    def form_ids(self, period: Period) -> frozenset[str]:
+        """Ids of the forms handed out for a period; no two workspaces have the same, since they
+        come of the secret key.
+        """
+        rows = self._query("SELECT form_id FROM forms WHERE period = ?", (str(period),))
+        return frozenset(form_id for (form_id,) in rows)
 
     def units_asked(self, kind: FormKind) -> frozenset[str]:
         """Codes of the units to whom a form of this kind was ever handed out."""
@@ -745,6 +761,23 @@ class Ledger:
         rows = self._query("SELECT period FROM closings ORDER BY period")
         return [Period.parse(period) for (period,) in rows]
 
+    def counted(self, period: Period) -> frozenset[int]:
+        """Numbers of the files that a closed quarter's book counts."""
+        rows = self._query("SELECT file FROM counted WHERE period = ?", (str(period),))
+        return frozenset(number for (number,) in rows)
+
+    def take_back_settled(self, closing: Closing) -> None:
+        """For a snapshot: let what a person settled only after a quarter was closed wait again, as
+        it did when the quarter's book was published.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET verdict = 'held', unit = NULL"
+                " WHERE verdict = 'accepted' AND period = ? AND received <= ?"
+                " AND id NOT IN (SELECT file FROM counted WHERE period = ?)",
+                (str(closing.period), _text(closing.as_of), str(closing.period)),
+            )
+
     def uncounted(self, kind: FormKind, period: Period, until: datetime) -> list[FileRecord]:
         """Accepted files of closed quarters before a period that no closed book before the
         period's own has counted, received up to a moment: what came, or was settled, too late
@@ -848,6 +881,69 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
             db.backup(copy)
         return copy
     return db
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """A copy in memory of a ledger, whole and at one moment."""
+    if not path.is_file():
+        raise LedgerError(f"没有台账 {path}")
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _back_up(path, copy)
+        _require_sound(copy, path)
+    except sqlite3.DatabaseError as error:
+        copy.close()
+        said = _COMPLAINTS.get(getattr(error, "sqlite_errorcode", 0))
+        if said is None:
+            raise
+        raise LedgerError(f"台账 {path} {said}") from error
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _require_sound(db: sqlite3.Connection, path: Path) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+        raise LedgerError(f"台账 {path} 是空的")
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise LedgerError(f"台账 {path} {_DAMAGED}")
+
+
+_DAMAGED = "已损坏，请从备份恢复"
+_COMPLAINTS = {
+    sqlite3.SQLITE_BUSY: "正被其他程序占用，请稍后再试",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+"""What SQLite's codes mean to the operator."""
+
+
+def _back_up(path: Path, target: sqlite3.Connection) -> None:
+    try:
+        _back_up_as_it_is(path, target)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        # A killed run has left half a transaction, which can only be rolled back by writing.
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            for name in (path.name, f"{path.name}-journal"):
+                shutil.copyfile(path.with_name(name), copy.with_name(name))
+            with closing(sqlite3.connect(copy, isolation_level=None)) as source:
+                source.backup(target)
+
+
+def _back_up_as_it_is(path: Path, target: sqlite3.Connection) -> None:
+    place = path.resolve().as_posix()
+    uri = f"file://{'' if place.startswith('/') else '/'}{quote(place)}?mode=ro"
+    with closing(
+        sqlite3.connect(uri, uri=True, isolation_level=None, timeout=SNAPSHOT_SECONDS)
+    ) as source:
+        # `backup` waits for a lock without end; a transaction gives up, and then holds it.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        source.backup(target)
 
 
 def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:

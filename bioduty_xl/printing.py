@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
+    from bioduty_xl.rollup import Province
     from bioduty_xl.terms import Terms
     from bioduty_xl.watch import Pass
 
@@ -174,6 +175,46 @@ def passed_json(done: Pass) -> dict[str, Any]:
         "altered": done.altered,
         "failures": done.failures,
     }
+
+
+def rollup(province: Province, path: Path) -> str:
+    """A row for each city, the sum, and where the workbook is."""
+    found = province.evidence
+    said = province.as_json()
+    rows = [
+        (
+            *(_one_line(city["name"]), *_rollup_counts(city)),
+            city["as_of"][:10] if city["closed"] else "",
+        )
+        for city in said["cities"]
+    ]
+    rows.append(("合计", *_rollup_counts(said), ""))
+    headings = (
+        *("市（州）", "应报", "已报", "按时", "迟报", "逾期", "必报", "缺项"),
+        *("待处理", "拒收", "已结账"),
+    )
+    top = (
+        f"{found.period.label}    统计时点 {found.as_of:%Y-%m-%d %H:%M}    "
+        f"已汇总 {len(found.cities)} 个，未计入 {len(found.left_out)} 个"
+    )
+    return "\n".join((top, "", table(headings, rows), "", f"已写出：{path}"))
+
+
+def _rollup_counts(said: Mapping[str, Mapping[str, int]]) -> tuple[int, ...]:
+    return (
+        *said["units"].values(),
+        *(said["items"][key] for key in ("required", "missing")),
+        *(said["files"][key] for key in ("held", "rejected")),
+    )
+
+
+def rollup_warnings(province: Province) -> list[str]:
+    """A line for each folder that is left out, and for each city that may be there twice."""
+    found = province.evidence
+    return [
+        *(_one_line(f"未计入：{one.folder}：{one.reason}") for one in found.left_out),
+        *(_one_line(f"{city.name}：{doubt}") for city in found.cities for doubt in city.doubts),
+    ]
 
 
 def demo(played: Played) -> str:

@@ -80,6 +80,18 @@ ALL_TIME = datetime(9999, 12, 30, tzinfo=CHINA)
 """A moment after everything, where no `as_of` is given."""
 
 
+def named_period(period: str | Period) -> Period:
+    """A period from its name.
+
+    Raises:
+        ConfigError: the text names none.
+    """
+    try:
+        return period if isinstance(period, Period) else Period.parse(period)
+    except ValueError:
+        raise ConfigError(f"“{period}”不是报送期，应写成 2024Q2 的样子") from None
+
+
 def _no_progress(what: str, done: int, total: int) -> None:
     """Report to nobody."""
 
@@ -177,6 +189,11 @@ class Workspace:
         return self.path(self.settings.paths.state_dir)
 
     @property
+    def ledger_file(self) -> Path:
+        """The record of what was handed out and received."""
+        return self.state_dir / "ledger.sqlite"
+
+    @property
     def outbox_root(self) -> Path:
         """The outbox, with a folder for each period."""
         return self.path(self.settings.paths.outbox)
@@ -209,10 +226,7 @@ class Workspace:
         Raises:
             ConfigError: the text names none.
         """
-        try:
-            return period if isinstance(period, Period) else Period.parse(period)
-        except ValueError:
-            raise ConfigError(f"“{period}”不是报送期，应写成 2024Q2 的样子") from None
+        return named_period(period)
 
     def find_unit(self, name: str, period: str | Period | None = None) -> Unit:
         """A unit by name, alias or code, as it stands in a period (None: now).
@@ -843,7 +857,7 @@ class Workspace:
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
-        path = self.state_dir / "ledger.sqlite"
+        path = self.ledger_file
         if not path.exists() and any(filing.originals_in(self.originals)):
             raise LedgerError(
                 f"台账 {path} 不见了，而收到的原件还在，请从备份恢复；"

@@ -32,7 +32,7 @@ def test_help_imports_neither_pandas_nor_openpyxl():
     "name",
     [
         *("demo", "init", "plan", "generate", "collect", "consolidate", "status", "inspect"),
-        *("assign", "run", "schedule", "doctor"),
+        *("assign", "run", "schedule", "doctor", "rollup"),
     ],
 )
 def test_every_command_of_the_design_is_there_with_help(name):

@@ -1,6 +1,9 @@
 """Ledgers of earlier versions open and keep what they say; a migration happens whole or not."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -104,6 +107,65 @@ def test_the_same_sighting_twice_is_one_record(tmp_path):
         assert opened.receive("ab" * 32, "a.xlsx", 3, 17, came) == first
         assert first.verdict == "received"
         assert opened.unreported() == [first]
+
+
+def test_a_snapshot_touches_nothing_even_to_migrate(tmp_path, old):
+    """In a folder whose name SQLite's addresses must escape."""
+    folder = tmp_path / "甲市 100%41?#"
+    folder.mkdir()
+    path = old.rename(folder / "ledger.sqlite")
+    before, changed = path.read_bytes(), path.stat().st_mtime_ns
+    with Ledger(path, snapshot=True) as copy:
+        assert copy.count() == 2
+        assert copy.closing(Q2) is None  # a table of the newest version
+        assert [one.name for one in folder.iterdir()] == ["ledger.sqlite"]
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, changed)
+
+
+def test_a_snapshot_does_not_see_what_is_written_later(old):
+    with Ledger(old, snapshot=True) as copy, Ledger(old) as writer:
+        writer.remember_inbox("x")
+        assert not copy.knows_inbox("x")
+    with Ledger(old, snapshot=True) as copy:
+        assert copy.knows_inbox("x")
+
+
+def test_a_snapshot_undoes_what_a_killed_run_left_half_done_in_its_copy_alone(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as whole:
+        whole.remember_inbox("kept")
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('PRAGMA cache_size = 1')\n"  # so that it writes before it commits
+        "db.execute('BEGIN')\n"
+        "db.execute('DELETE FROM inboxes')\n"
+        "for n in range(2000): db.execute('INSERT INTO inboxes VALUES (?)', (f'{n}' * 50,))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    assert len(before["ledger.sqlite-journal"]) > 0
+    with Ledger(path, snapshot=True) as copy:
+        assert copy.knows_inbox("kept")
+        assert not copy.knows_inbox("1" * 50)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.unlink(), "没有台账"),
+        (lambda path: path.write_bytes(b""), "是空的"),
+        (lambda path: path.write_bytes(path.read_bytes()[:9000]), "已损坏"),
+        (lambda path: path.write_bytes(b"SQLite format 4" * 600), "已损坏"),
+    ],
+)
+def test_there_is_no_snapshot_of_what_is_no_sound_ledger(old, spoil, says):
+    spoil(old)
+    with pytest.raises(LedgerError, match=says):
+        Ledger(old, snapshot=True)
 
 
 def test_who_only_reads_an_older_ledger_does_not_migrate_it(old):

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     TEXT = "text"
     NUMBER = "number"
     PERCENT = "percent"
+    RATE = "rate"
     DATE = "date"
     TIME = "time"
     PHONE = "phone"

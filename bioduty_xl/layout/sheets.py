@@ -510,6 +510,112 @@ REMINDERS = Sheet(
 )
 """Whom to call."""
 
+_CITY = Column("city", "市（州）", width=20)
+
+PROVINCE = Sheet("province", "全省总览", OVERVIEW.columns)
+CITIES = Sheet(
+    "cities",
+    "各市（州）情况",
+    (
+        Column("no", "序号", Kind.NUMBER, 5),
+        _CITY,
+        Column("merged", "汇总情况", Kind.CHOICE, 9),
+        Column("due", "截止日期", Kind.DATE, 11),
+        Column("expected", "应报单位", Kind.NUMBER, 9),
+        Column("returned", "已报单位", Kind.NUMBER, 9),
+        Column("on_time", "按时", Kind.NUMBER, 7),
+        Column("late", "迟报", Kind.NUMBER, 7),
+        Column("overdue", "逾期", Kind.NUMBER, 7),
+        Column("not_due", "未到期", Kind.NUMBER, 7),
+        Column("exempt", "免报", Kind.NUMBER, 7),
+        Column("return_rate", "报送率", Kind.RATE, 8),
+        Column("required", "必报事项", Kind.NUMBER, 9),
+        Column("filled", "已填", Kind.NUMBER, 7),
+        Column("nil", "无进展", Kind.NUMBER, 7),
+        Column("not_applicable", "不涉及", Kind.NUMBER, 7),
+        Column("not_filled", "返回未填", Kind.NUMBER, 9),
+        Column("not_returned", "未返回", Kind.NUMBER, 7),
+        Column("missing", "缺项", Kind.NUMBER, 7),
+        Column("rate", "完成率", Kind.RATE, 8),
+        Column("problems", "反映问题", Kind.NUMBER, 9),
+        Column("held", "待处理文件", Kind.NUMBER, 11),
+        Column("rejected", "拒收文件", Kind.NUMBER, 9),
+        Column("as_of", "统计时点", Kind.TIME, 17),
+        Column("closed", "结账情况", width=9),
+        Column("came_later", "结账后收到", Kind.NUMBER, 11),
+        Column("office", "汇总单位", Kind.TEXT, 22),
+        Column("contact", "联系人", width=10),
+        Column("phone", "联系电话", Kind.PHONE, 15),
+        Column("note", "说明", Kind.TEXT, 40),
+        Column("folder", "文件夹", Kind.TEXT, 18),
+    ),
+)
+"""A row for each folder that was given, also for those that could not be read; doubles last."""
+
+CITY_ITEMS = Sheet(
+    "city_items",
+    "各市任务情况",
+    (
+        Column("keys", "任务编号", width=9),
+        Column("title", "重点任务", Kind.TEXT, 34),
+        Column("cities", "涉及市（州）", Kind.NUMBER, 12),
+        Column("required", "必报", Kind.NUMBER, 7),
+        Column("answered", "已答复", Kind.NUMBER, 7),
+        Column("rate", "完成率", Kind.RATE, 8),
+    ),
+)
+"""It has one more column for each city, headed by its name."""
+
+CITY_UNITS = Sheet("city_units", "各单位情况", (_CITY, *RECEIPTS.columns))
+CITY_MISSING = Sheet("city_missing", MISSING_ITEMS.title, (_CITY, *MISSING_ITEMS.columns))
+CITY_DETAIL = Sheet("city_detail", DETAIL.title, (_CITY, *DETAIL.columns))
+CITY_PROBLEMS = Sheet("city_problems", PROBLEMS.title, (_CITY, *PROBLEMS.columns))
+PLAN_DIFFERENCES = Sheet(
+    "plan_differences",
+    "方案差异",
+    (
+        Column("title", "重点任务", Kind.TEXT, 40),
+        Column("kind", "差异", width=12),
+        Column("keys", "任务编号", Kind.TEXT, 40),
+        Column("lacking", "没有此项的市（州）", Kind.TEXT, 40),
+        Column("alike", "相近的任务", Kind.TEXT, 40),
+    ),
+)
+"""Where the cities' plans do not agree, so that nobody takes a gap for a missing answer."""
+
+CITY_FIGURES = Sheet(
+    "city_figures",
+    "各市（州）",
+    (
+        _CITY,
+        *(CITIES[key] for key in ("expected", "returned", "overdue", "missing", "rate")),
+    ),
+)
+PROBLEM_THEMES = Sheet(
+    "problem_themes",
+    "问题主题",
+    (
+        Column("theme", "反映的问题", width=16),
+        Column("count", "条数", Kind.NUMBER, 9),
+        Column("cities", "涉及市（州）", Kind.NUMBER, 9),
+    ),
+)
+LEFT_OUT = Sheet(
+    "left_out",
+    "未计入的文件夹",
+    (Column("city", "未计入的文件夹", width=16), Column("reason", "原因", Kind.TEXT, 60)),
+)
+"""Small tables on 全省总览."""
+
+PROVINCE_BOOK = "全省汇总"
+"""What the province's workbook is called."""
+
+ROLLUP = (
+    *(PROVINCE, CITIES, CITY_ITEMS, CITY_UNITS, CITY_MISSING),
+    *(CITY_DETAIL, CITY_PROBLEMS, PLAN_DIFFERENCES, DEFINITIONS),
+)
+"""The province's workbook, in sheet order."""
+
 REPORT = (
     *(OVERVIEW, RECEIPTS, OVERDUE, MISSING_ITEMS, MATRIX, DETAIL),
     *(PROBLEMS, CONTACTS, FINDINGS, FILES, DEFINITIONS),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 import pandas as pd
@@ -20,12 +21,18 @@ from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import (
+    CITY_DETAIL,
+    CITY_ITEMS,
+    CITY_MISSING,
+    CITY_PROBLEMS,
+    CITY_UNITS,
     DETAIL,
     FINDINGS,
     LATE_RETURNS,
     MATRIX,
     MISSING_ITEMS,
     OVERVIEW,
+    PLAN_DIFFERENCES,
     RECEIPTS,
     REMINDERS,
 )
@@ -53,6 +60,10 @@ _NOTHING = {
     "findings": "返回表没有校验意见",
     "reminders": "截至统计时点没有需要催报的单位",
     "files": "本期还没有收到文件",
+    CITY_MISSING.key: "各市（州）本期必报事项没有缺项",
+    CITY_DETAIL.key: "各市（州）本期还没有可汇总的答复",
+    CITY_PROBLEMS.key: "各市（州）没有反映问题",
+    PLAN_DIFFERENCES.key: "各市（州）方案的任务名称和编号一致",
 }
 """What an empty sheet says, so that nobody wonders whether it was left out."""
 
@@ -69,13 +80,21 @@ _STATE_COLOURS = {
     "错误": "#F8CBC6",
     "待处理": "#FFF2CC",
     "拒收": "#F8CBC6",
+    "重复": "#FFF2CC",
+    "未汇总": "#F8CBC6",
     Urgency.URGENT.value: "#FCE0C8",
     Urgency.VERY_URGENT.value: "#F8CBC6",
 }
 
+_GROUPED = frozenset(
+    sheet.key for sheet in (MISSING_ITEMS, CITY_UNITS, CITY_MISSING, CITY_DETAIL, CITY_PROBLEMS)
+)
+"""Sheets on which a line sets apart the rows of each unit, or city: their first column."""
+
 _NUMBER_FORMATS = {
     Kind.NUMBER: "0",
     Kind.PERCENT: "0%",
+    Kind.RATE: "0.0%",
     Kind.DATE: "yyyy-mm-dd",
     Kind.TIME: "yyyy-mm-dd hh:mm",
 }
@@ -89,21 +108,21 @@ def render(evidence: Evidence, tables: Mapping[str, pd.DataFrame] | None = None)
     """
     standing = evidence.standing
     title = f"{evidence.plan.title}工作推进情况汇总（{standing.period.label}）"
-    buffer, book = _new_book(title, standing.as_of)
+    buffer, book = new_book(title, standing.as_of)
     tables = frames.sheets(evidence) if tables is None else tables
     sheets = frames.declared(tables)
-    formats = _Formats(book)
+    formats = Formats(book)
     worksheets = {sheet.key: book.add_worksheet(sheet.title) for sheet in sheets}
     write_overview(book, worksheets[OVERVIEW.key], evidence, tables)
     for sheet in sheets:
         if sheet is not OVERVIEW:
-            declared = _with_more(sheet, tables[sheet.key])
-            _write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
+            declared = with_more(sheet, tables[sheet.key])
+            write_table(worksheets[sheet.key], declared, tables[sheet.key], formats)
     _link_receipts(worksheets[RECEIPTS.key], tables, formats)
-    _fit_wide(worksheets[DETAIL.key])
+    fit_wide(worksheets[DETAIL.key])
     _fit_matrix(worksheets[MATRIX.key])
     if LATE_RETURNS.key in worksheets:
-        _fit_wide(worksheets[LATE_RETURNS.key])
+        fit_wide(worksheets[LATE_RETURNS.key])
     book.close()
     return buffer.getvalue()
 
@@ -114,15 +133,15 @@ def render_reminders(table: pd.DataFrame, period: Period, as_of: datetime) -> by
     Args:
         table: as `frames.reminders` gives it.
     """
-    buffer, book = _new_book(f"{REMINDERS.title}（{period.label}）", as_of)
+    buffer, book = new_book(f"{REMINDERS.title}（{period.label}）", as_of)
     worksheet = book.add_worksheet(REMINDERS.title)
-    _write_table(worksheet, REMINDERS, table, _Formats(book), back=None)
+    write_table(worksheet, REMINDERS, table, Formats(book), back=None)
     worksheet.set_header(f"&L{REMINDERS.title}（{period.label}）&R统计时点 {as_of:%Y-%m-%d %H:%M}")
     book.close()
     return buffer.getvalue()
 
 
-def _new_book(title: str, created: datetime) -> tuple[io.BytesIO, xlsxwriter.Workbook]:
+def new_book(title: str, created: datetime) -> tuple[io.BytesIO, xlsxwriter.Workbook]:
     """A workbook in memory whose texts stay texts, and whose bytes depend on its content alone."""
     buffer = io.BytesIO()
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -132,7 +151,7 @@ def _new_book(title: str, created: datetime) -> tuple[io.BytesIO, xlsxwriter.Wor
     return buffer, book
 
 
-class _Formats:
+class Formats:
     """The workbook's cell formats, each made once."""
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
@@ -178,21 +197,33 @@ class _Formats:
         return self._made[key]
 
 
-def _with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
+def with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
     """The declared sheet with the columns that its table has beyond: in the matrix one for each
-    unit, in the detail those that the coordinator added to the form.
+    unit or city, in the detail those that the coordinator added to the form.
     """
-    kind, width = (Kind.CHOICE, 4.8) if sheet is MATRIX else (Kind.TEXT, 20.0)
-    more = (str(name) for name in table.columns[len(sheet.columns) :])
-    columns = (Column(name, name.removeprefix(OWN), kind, width) for name in more)
-    return Sheet(sheet.key, sheet.title, (*sheet.columns, *columns))
+    kind, width = _MORE.get(sheet.key, (Kind.TEXT, 20.0))
+    columns = list(sheet.columns)
+    for name in table.columns[len(sheet.columns) :]:
+        taken = {column.heading.lower() for column in columns}
+        columns.append(Column(name, _not_among(taken, name.removeprefix(OWN)), kind, width))
+    return Sheet(sheet.key, sheet.title, tuple(columns))
 
 
-def _write_table(
+_MORE = {MATRIX.key: (Kind.CHOICE, 4.8), CITY_ITEMS.key: (Kind.CHOICE, 8.5)}
+"""Kind and width of the columns that a sheet has beyond the declared ones."""
+
+
+def _not_among(taken: Collection[str], heading: str) -> str:
+    """A heading, numbered where the table has it already: Excel wants each once."""
+    numbered = (f"{heading}{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain((heading,), numbered) if one.lower() not in taken)
+
+
+def write_table(
     worksheet: Worksheet,
     sheet: Sheet,
     table: pd.DataFrame,
-    formats: _Formats,
+    formats: Formats,
     back: Sheet | None = OVERVIEW,
 ) -> None:
     """One real table from A1: headings, rows, filter, frozen heading, print set-up.
@@ -215,10 +246,10 @@ def _write_table(
         worksheet.set_column(index, index, column.width)
     group = None
     for number, row in enumerate(table.itertuples(index=False, name=None), start=1):
-        first = sheet.key == MISSING_ITEMS.key and row[0] != group
+        first = sheet.key in _GROUPED and row[0] != group
         group = row[0]
         for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
-            _write_cell(worksheet, number, index, value, formats.of(column, value, first=first))
+            write_cell(worksheet, number, index, value, formats.of(column, value, first=first))
         worksheet.set_row(number, _row_height(sheet, row))
     if table.empty:
         note = _NOTHING.get(sheet.key, "本期没有内容")
@@ -229,7 +260,7 @@ def _write_table(
 
 
 def _link_receipts(
-    worksheet: Worksheet, tables: Mapping[str, pd.DataFrame], formats: _Formats
+    worksheet: Worksheet, tables: Mapping[str, pd.DataFrame], formats: Formats
 ) -> None:
     """From a unit's counts to its rows: 缺项 to 缺项清单, 错误 and 提示 to 校验意见."""
     keys = [column.key for column in RECEIPTS.columns]
@@ -254,7 +285,8 @@ def _row_height(sheet: Sheet, row: tuple[object, ...]) -> float:
     return height_for(texts, least=18.0)
 
 
-def _write_cell(worksheet: Worksheet, row: int, column: int, value: object, look: Format) -> None:
+def write_cell(worksheet: Worksheet, row: int, column: int, value: object, look: Format) -> None:
+    """A value as what it is; a text stays text, whatever it looks like."""
     if isinstance(value, datetime | date):
         worksheet.write_datetime(row, column, value, look)
     elif isinstance(value, bool):
@@ -273,7 +305,7 @@ def _writable(text: str) -> str:
     return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - len(_CUT)] + _CUT
 
 
-def _fit_wide(worksheet: Worksheet) -> None:
+def fit_wide(worksheet: Worksheet) -> None:
     """On A3, because it has more columns than a reader can make out on A4."""
     worksheet.set_paper(_A3)
 

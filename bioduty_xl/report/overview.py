@@ -17,7 +17,7 @@ from bioduty_xl.layout.sheets import CHANGES, OVERVIEW
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
 
-_COLOURS = {
+COLOURS = {
     UnitState.ON_TIME.word: "#5B9E6F",
     UnitState.LATE.word: "#E0B33C",
     UnitState.OVERDUE.word: "#C8553D",
@@ -28,6 +28,8 @@ _COLOURS = {
     ItemState.NOT_FILLED.value: "#DE8344",
     ItemState.NOT_RETURNED.value: "#C8553D",
 }
+"""Of the states in charts."""
+
 _FIGURES_ROW = 4
 _PARTS_COLUMN = 3
 
@@ -167,7 +169,7 @@ def _units_chart(book: xlsxwriter.Workbook, figures: pd.DataFrame) -> object:
             "name": "报送情况",
             "categories": [OVERVIEW.title, first, 0, last, 0],
             "values": [OVERVIEW.title, first, 1, last, 1],
-            "points": [{"fill": {"color": _COLOURS[word]}} for word in words],
+            "points": [{"fill": {"color": COLOURS[word]}} for word in words],
             "data_labels": {"value": True, "num_format": "0;;"},
         }
     )
@@ -187,7 +189,7 @@ def _parts_chart(book: xlsxwriter.Workbook, parts: pd.DataFrame) -> object:
                 "name": [OVERVIEW.title, _FIGURES_ROW - 1, index],
                 "categories": [OVERVIEW.title, first, _PARTS_COLUMN, last, _PARTS_COLUMN],
                 "values": [OVERVIEW.title, first, index, last, index],
-                "fill": {"color": _COLOURS[state]},
+                "fill": {"color": COLOURS[state]},
                 "gap": 40,
             }
         )
