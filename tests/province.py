@@ -130,7 +130,7 @@ def _closed(root):
     ws = workspace(root, 3)
     ws.generate(Q2, as_of="2024-06-03")
     send(ws, "市林业局", "2024-06-20", PROBLEMS)
-    send(ws, "市教育局", "2024-06-21", FILLED, name="无标记.xlsx", change=year._lose_marks)
+    send(ws, "市教育局", "2024-06-21", FILLED, name="无标记.xlsx", change=year.lose_marks)
     send(ws, "市水利局", "2024-06-29", FILLED)
     ws.close(Q2)
     send(ws, "市气象局", "2024-07-10", FILLED)
