@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from bioduty_xl.config import Office
@@ -82,7 +83,7 @@ class Handout:
         write_return_form(
             order,
             self.plan,
-            [duty for duty in self._obligations if duty.unit == unit.code],
+            self._obligations[unit.code],
             self.seal,
             self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
@@ -114,7 +115,7 @@ class Handout:
         write_return_form(
             self._order(FormKind.RETURN, unit),
             self.plan,
-            [duty for duty in self._obligations if duty.unit == unit.code],
+            self._obligations[unit.code],
             self.seal,
             self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
@@ -125,7 +126,7 @@ class Handout:
 
     def correction_shows(self, unit: Unit, correction: Correction) -> str:
         """A fingerprint of all that a unit's correction copy shows."""
-        duties = [duty for duty in self._obligations if duty.unit == unit.code]
+        duties = self._obligations[unit.code]
         return _digest(
             self._order(FormKind.RETURN, unit),
             duties,
@@ -149,9 +150,13 @@ class Handout:
         """The plan of the period."""
         return self.terms.plan(self.period)
 
-    @property
-    def _obligations(self) -> tuple[Obligation, ...]:
-        return self.terms.obligations(self.period)
+    @cached_property
+    def _obligations(self) -> Mapping[str, Sequence[Obligation]]:
+        """By unit code, in plan order."""
+        found: dict[str, list[Obligation]] = {unit.code: [] for unit in self.plan.units}
+        for duty in self.terms.obligations(self.period):
+            found[duty.unit].append(duty)
+        return found
 
     def _order(self, kind: FormKind, unit: Unit) -> Order:
         calendar = self.terms.calendar

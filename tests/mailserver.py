@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import re
 import socket
 import ssl
 import threading
@@ -82,6 +83,20 @@ def certified(authority, name=HOST):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
     return context
+
+
+def set_mail(root, port):
+    """Have a workspace send its mail to a port of this machine."""
+    settings = root / "bioduty.toml"
+    text = re.sub(r"(?s)\n\[mail\].*?(?=\n\[|\Z)", "", settings.read_text("utf-8"))
+    mail = f'''
+[mail]
+host = "{HOST}"
+port = {port}
+sender = "office@example.org"
+ca_file = "根证书.pem"
+'''
+    settings.write_text(text + mail, encoding="utf-8")
 
 
 def free_port():

@@ -1,14 +1,13 @@
 """What units get by mail: each once, from a real server; what fails is tried again."""
 
 import json
-import re
 import threading
 from email.header import decode_header, make_header
 
 import pytest
 import trustme
 from books import FILLED, add_row, fill
-from mailserver import HOST, Box, certified, serving
+from mailserver import Box, certified, serving, set_mail
 from openpyxl import load_workbook
 from year import GAPS
 
@@ -40,16 +39,7 @@ def mailed(q2, authority):
 
 def run(ws, when, port):
     """A pass with the mail server at a port."""
-    settings = ws.root / "bioduty.toml"
-    text = re.sub(r"(?s)\n\[mail\].*?(?=\n\[|\Z)", "", settings.read_text("utf-8"))
-    mail = f'''
-[mail]
-host = "{HOST}"
-port = {port}
-sender = "office@example.org"
-ca_file = "根证书.pem"
-'''
-    settings.write_text(text + mail, encoding="utf-8")
+    set_mail(ws.root, port)
     return run_pass(Workspace.open(ws.root), moment(when), lambda *_: None)
 
 

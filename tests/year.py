@@ -4,6 +4,7 @@ end. The days are given; nothing here asks the time.
 
 import hashlib
 import os
+import re
 import sqlite3
 import tempfile
 from collections import defaultdict
@@ -11,6 +12,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
+import docx
 from books import FILLED, add_row, fill, records
 from openpyxl import load_workbook
 
@@ -57,7 +59,21 @@ first seen: a book is the same only where the pass of such a day was.
 """
 
 GAPS = {"T01": {}, "T02": FILLED, "T03": FILLED}
-"""Answers that leave the first item blank."""
+"""Answers that leave the first item blank, which the first two units must report on."""
+
+LACKING = {"T01": FILLED, "T02": {}, "T03": FILLED}
+"""Answers that leave the second item blank, which the third and the fourth must report on."""
+
+LETTER_DAYS = frozenset(
+    (
+        *(date(2024, 4, 30), date(2024, 5, 9), date(2024, 6, 24), date(2024, 7, 1)),
+        *(date(2024, 7, 5), date(2024, 9, 26), date(2024, 9, 30)),
+        *(date(2025, 3, 26), date(2025, 6, 26), date(2025, 12, 26)),
+    )
+)
+"""Stages of the reminders, on which the letters that lie ready are looked at. What happened before
+is made up for on such a day, so long as its own pass is not disturbed.
+"""
 
 
 def stand_in_for_arrival():
@@ -119,11 +135,14 @@ class World:
     Attributes:
         root: the workspace.
         passes: what each pass did, by day.
+        letters: those that lay ready on the `LETTER_DAYS`.
     """
 
     def __init__(self, root):
         self.root = make(root)
-        self.passes = {}
+        for unit in UNITS:
+            add_row(Workspace.open(root), "邮箱", unit.name, f"{unit.code}@example.org")
+        self.passes, self.letters = {}, {}
         self._story = _story()
         self._waiting = []
 
@@ -135,6 +154,8 @@ class World:
             self.passes[day] = run_pass(
                 Workspace.open(self.root), moment(f"{day}T08:30"), lambda *_: None, by_clock=True
             )
+        if day in LETTER_DAYS:
+            self.letters[day] = letters(self.root)
 
     def live_through(self, first, last, skipped=frozenset()):
         """All days from the first to the last; no pass on those skipped."""
@@ -157,7 +178,7 @@ def _story():
         story[due + timedelta(days=3)].append(_send(1, period))
         if period not in ("2024Q4", "2025Q4"):  # exempt, and merged away
             story[due + timedelta(days=20)].append(_send(2, period))  # after the quarter is closed
-        story[due - timedelta(days=13)].append(_send(3, period, GAPS))
+        story[due - timedelta(days=13)].append(_send(3, period, LACKING))
         story[due + timedelta(days=2)].append(_send(3, period, suffix="_补"))
         story[due - timedelta(days=5)].append(_send(4, period))
     _damage(story)
@@ -256,15 +277,29 @@ def _stamp(path, day):
     os.utime(path, (came, came))
 
 
-def final_state(root):
-    """All that is there in the end and does not depend on when it was done."""
-    outbox = root / "outbox"
+def final_state(world):
+    """All that is there in the end, and which letters lay ready on the way, as far as it does not
+    depend on when it was done.
+    """
+    outbox = world.root / "outbox"
     kept = {
         path.relative_to(outbox).as_posix(): _lasting(path)
         for path in sorted(outbox.rglob("*"))
         if path.is_file() and path.suffix in (".xlsx", ".docx") and "催报函" not in path.name
     }
-    return kept, ledger_state(root)
+    return kept, ledger_state(world.root), world.letters
+
+
+def letters(root):
+    """What each letter that lies ready asks for: the return, or which items."""
+    found = sorted((root / "outbox").glob("*/reminders/*_催报函*.docx"))
+    return {path.name: _asked(path) for path in found}
+
+
+def _asked(path):
+    lines = [paragraph.text for paragraph in docx.Document(str(path)).paragraphs]
+    kind = "缺项" if any("仍有必报事项没有填报" in line for line in lines) else "整份"
+    return kind, [line for line in lines if re.match(r"\d+\. ", line)]
 
 
 def _lasting(path):
@@ -284,7 +319,9 @@ def ledger_state(root):
                 "files": "SELECT sha256, name, received, verdict, kind, unit, period, revision"
                 " FROM files",
                 "entries": "SELECT sha256, item, answers FROM entries JOIN files ON id = file",
-                "forms": "SELECT kind, unit, period, form_id FROM forms",
+                "forms": "SELECT kind, unit, period, form_id, due FROM forms",
+                "corrections": "SELECT c.period, c.unit, sha256 FROM corrections AS c"
+                " JOIN files ON id = CAST(c.matter AS INTEGER)",
                 "closings": "SELECT * FROM closings",
                 "counted": "SELECT files.name, counted.period FROM counted JOIN files ON id = file",
                 "register": "SELECT sheet, entry FROM register",
@@ -307,6 +344,29 @@ def nameless(root):
         ).fetchall()
     db.close()
     return [(received[:10], verdict, unit) for received, verdict, unit in rows]
+
+
+def unsent(root):
+    """The matters of letters and correction copies that lie ready and were not mailed."""
+    with sqlite3.connect(root / ".bioduty" / "ledger.sqlite") as db:
+        last = {
+            (period, unit): f"{period}/{unit}/reminder/{due}/{distance}"
+            for period, unit, due, distance in db.execute(
+                "SELECT period, unit, due, distance FROM reminders ORDER BY rowid"
+            )
+        }
+        copies = {
+            f"{period}/{unit}/correction/{matter}"
+            for period, unit, matter in db.execute(
+                "SELECT period, unit, matter FROM corrections"
+                " WHERE period NOT IN (SELECT period FROM closings)"
+            )
+        }
+        mailed = {matter.split(" ")[0] for (matter,) in db.execute("SELECT matter FROM mails")}
+    db.close()
+    codes = {unit.name: unit.code for unit in UNITS}
+    names = (name.split("_") for name in letters(root))
+    return (copies | {last[period, codes[unit]] for unit, period, _ in names}) - mailed
 
 
 def reminders(root):

@@ -491,24 +491,24 @@ REMINDERS = Sheet(
     "reminders",
     "催报清单",
     (
-        Column("code", "单位代码", width=9),
-        Column("unit", "报送单位", width=24),
-        Column("matter", "催报事由", width=12),
+        Column("code", "单位代码", width=6),
+        Column("unit", "报送单位", width=17),
+        Column("matter", "催报事由", width=9),
         Column("due", "截止日期", Kind.DATE, 11),
-        Column("days", "逾期天数", Kind.NUMBER, 9),
-        Column("working_days", "逾期工作日", Kind.NUMBER, 11),
-        Column("urgency", "紧急程度", width=9),
-        Column("contact", "联系人", width=12),
-        Column("phone", "联系电话", Kind.PHONE, 18),
-        Column("office", "主办单位（科室）", width=16),
-        Column("leader", "分管领导", width=12),
-        Column("leader_phone", "分管领导电话", Kind.PHONE, 18),
-        Column("count", "缺项数", Kind.NUMBER, 8),
-        Column("missing", "缺报内容", Kind.TEXT, 50),
-        Column("reminded", "已催报", Kind.TEXT, 26),
+        Column("days", "逾期天数", Kind.NUMBER, 6),
+        Column("working_days", "逾期工作日", Kind.NUMBER, 7),
+        Column("urgency", "紧急程度", width=6),
+        Column("contact", "联系人", width=8),
+        Column("phone", "联系电话", Kind.PHONE, 14),
+        Column("office", "主办单位（科室）", width=11),
+        Column("leader", "分管领导", width=9),
+        Column("leader_phone", "分管领导电话", Kind.PHONE, 14),
+        Column("count", "缺项数", Kind.NUMBER, 5),
+        Column("missing", "缺报内容", Kind.TEXT, 32),
+        Column("reminded", "已催报", Kind.TEXT, 7),
     ),
 )
-"""Whom to call."""
+"""Whom to call; narrow enough to be read when it is printed across a page."""
 
 _CITY = Column("city", "市（州）", width=20)
 

@@ -7,7 +7,7 @@ the annex 数据来源 names the cells of each; a number that is no figure has n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -48,7 +48,7 @@ ADDRESSEE = "各县（区）人民政府，市级相关部门"
 SOURCE_HEADINGS = ("序号", "数据内容", "数值", "工作表!单元格", "取数方法")
 """Of the annex 数据来源."""
 
-_SOURCE_WIDTHS = (12.0, 32.0, 14.0, 46.0, 52.0)
+_SOURCE_WIDTHS = (12.0, 30.0, 12.0, 56.0, 46.0)
 
 
 @dataclass(frozen=True)
@@ -370,10 +370,18 @@ def _problems(book: _Book) -> Iterator[Heading | Prose]:
         yield Heading(theme, 2)
         tally = _Tally(PROBLEMS, (_Test("theme", theme),))
         yield ("共", book.count(f"{theme}问题", tally), "条。")
-        for row in rows:
-            if row["theme"] == theme:
-                words = sentence_of(row["problems"])
-                yield (f"{row['unit']}（{row['title']}）：{words}",)
+        for words, units in _alike(row for row in rows if row["theme"] == theme).items():
+            whose = "、".join(f"{unit}（{'、'.join(items)}）" for unit, items in units.items())
+            yield (f"{whose}：{words}",)
+
+
+def _alike(rows: Iterable[Mapping[Any, Any]]) -> dict[str, dict[str, list[str]]]:
+    """What units said, the same words once: of which unit, and on which items."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        units = found.setdefault(sentence_of(row["problems"]), {})
+        units.setdefault(row["unit"], []).append(row["title"])
+    return found
 
 
 def _problem_count(book: _Book) -> Figure:

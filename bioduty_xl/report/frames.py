@@ -459,7 +459,8 @@ def _reminder_row(
     line = one.line
     missing = [plan.by_key[cell.obligation.item] for cell in line.missing]
     listed = "\n".join(f"{item.key} {item.title}" for item in missing)
-    everything = f"整份返回表（必报 {len(line.required)} 项）"
+    required = f"必报 {len(line.required)} 项" if line.required else "没有必报项"
+    everything = f"整份返回表（{required}）"
     overdue = line.state is UnitState.OVERDUE
     return (
         *(line.unit.code, line.unit.name, _matter(one), line.due),

@@ -242,7 +242,14 @@ def test_problems_are_sorted_by_theme_the_most_frequent_first_others_last(some):
     assert heads == ["（一）经费保障", "（二）其他"]
     assert lines[2] == "共6条。"
     assert "市林业局（配合生物多样性保护法治建设）：经费不足，资金没有着落。" in lines
-    assert lines.count("东区人民政府（加强宣传教育）：雨季道路中断。") == 1
+
+
+def test_the_same_words_about_several_items_stand_once(some):
+    lines = section(lines_of(drafted(gathered(some))), "存在的问题")
+    (once,) = [line for line in lines if "雨季道路中断" in line]
+    assert once.startswith("东区人民政府（配合生物多样性保护法治建设、")
+    assert "、加强宣传教育、" in once
+    assert once.endswith("）：雨季道路中断。")
 
 
 def test_demands_say_by_when_and_the_next_due_date(some):
