@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,32 +12,47 @@ from pathlib import Path
 from bioduty_xl.config import Office
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Obligation, Plan, Unit
-from bioduty_xl.domain.returns import Contact, Entry
+from bioduty_xl.domain.returns import Contact
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
+from bioduty_xl.forms.content import Content, Order, contacts_content, return_content
 from bioduty_xl.forms.correction import Correction
-from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE
-from bioduty_xl.forms.writer import (
-    Order,
-    write_contact_list,
-    write_contacts_form,
-    write_return_form,
-)
+from bioduty_xl.forms.press import Made, Press
+from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE, Template
+from bioduty_xl.forms.writer import write_contact_list, write_correction
+from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
     EXEMPT_BEFORE,
     NO_PREVIOUS,
     NO_PREVIOUS_ANSWER,
     NOT_RETURNED_BEFORE,
+    RETURN_FORM,
 )
-from bioduty_xl.ledger import Book, Ledger
+from bioduty_xl.ledger import Book, FileRecord, Ledger
 from bioduty_xl.terms import Terms
 
 _FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form to be handed out.
+
+    Attributes:
+        stamp: whose it is.
+        path: where it goes.
+        made: what it holds, and how it was made.
+    """
+
+    stamp: Stamp
+    path: Path
+    made: Made
+
+
+@dataclass(frozen=True)
 class Handout:
-    """What a period's forms are made from, and where they go.
+    """What a period's forms are made from, and where they go. It stands for one moment: what it
+    has asked the ledger or read from a template it does not ask again.
 
     Attributes:
         folder: the period's folder in the outbox.
@@ -61,7 +76,7 @@ class Handout:
             contacts: contact forms for all, because they are asked for.
         """
         first = self.period == self.terms.calendar.first
-        known, asked = self.ledger.contact_forms(), self.ledger.units_asked(FormKind.CONTACTS)
+        known, asked = self._contact_forms, self.ledger.units_asked(FormKind.CONTACTS)
         return (
             *((FormKind.RETURN, unit) for unit in units),
             *(
@@ -71,25 +86,25 @@ class Handout:
             ),
         )
 
-    def write(self, kind: FormKind, unit: Unit) -> tuple[Stamp, Path]:
-        """Write one form; the same inputs give the same bytes."""
+    def make(self, kind: FormKind, unit: Unit) -> Form:
+        """One form; the same inputs give the same bytes.
+
+        Raises:
+            TemplateError: the template lacks something.
+        """
         order = self._order(kind, unit)
-        name = file_name(unit)
         if kind is FormKind.CONTACTS:
-            path = self.folder / "contacts" / f"{name}_{self.period}_{CONTACTS_FORM.title}.xlsx"
-            write_contacts_form(order, self.seal, self.template(CONTACTS_TEMPLATE), path)
-            return order.stamp, path
-        path = self.folder / "forms" / f"{name}_{self.period}.xlsx"
-        write_return_form(
-            order,
-            self.plan,
-            self._obligations[unit.code],
-            self.seal,
-            self.terms.settings.wording,
-            self.template(RETURN_TEMPLATE),
-            path,
-        )
-        return order.stamp, path
+            press = self._contacts_press
+            content = contacts_content(order, self.seal, press.frame)
+        else:
+            press, content = self._return_press, self._content(order)
+        return Form(order.stamp, self._file(kind, unit), press.make(content))
+
+    def _file(self, kind: FormKind, unit: Unit) -> Path:
+        name = f"{file_name(unit)}_{self.period}"
+        if kind is FormKind.CONTACTS:
+            return self.folder / "contacts" / f"{name}_{CONTACTS_FORM.title}.xlsx"
+        return self.folder / "forms" / f"{name}.xlsx"
 
     def list_contacts(self, target: Path, as_of: datetime) -> list[Path]:
         """Write the list of every unit's contacts as of a moment, if any is known and the list
@@ -112,16 +127,10 @@ class Handout:
     def correct(self, unit: Unit, correction: Correction) -> Path:
         """Write a unit's correction copy; the same inputs give the same bytes."""
         path = self.correction_file(unit)
-        write_return_form(
-            self._order(FormKind.RETURN, unit),
-            self.plan,
-            self._obligations[unit.code],
-            self.seal,
-            self.terms.settings.wording,
-            self.template(RETURN_TEMPLATE),
-            path,
-            correction,
-        )
+        content = self._content(self._order(FormKind.RETURN, unit), correction)
+        items = [duty.item for duty in self._obligations[unit.code]]
+        made = write_correction(self._return_template, content, items, self.plan, correction)
+        write_whole(path, made)
         return path
 
     def correction_shows(self, unit: Unit, correction: Correction) -> str:
@@ -150,6 +159,32 @@ class Handout:
         """The plan of the period."""
         return self.terms.plan(self.period)
 
+    def _content(self, order: Order, correction: Correction | None = None) -> Content:
+        """What a return form says."""
+        obligations = self._obligations[order.unit.code]
+        wording = self.terms.settings.wording
+        return return_content(
+            order,
+            self.plan,
+            obligations,
+            self.seal,
+            wording,
+            self._return_template.frame,
+            correction.answered(obligations, wording) if correction else 0,
+        )
+
+    @cached_property
+    def _return_template(self) -> Template:
+        return Template.read(self.template(RETURN_TEMPLATE), RETURN_FORM)
+
+    @cached_property
+    def _return_press(self) -> Press:
+        return Press(self._return_template)
+
+    @cached_property
+    def _contacts_press(self) -> Press:
+        return Press(Template.read(self.template(CONTACTS_TEMPLATE), CONTACTS_FORM))
+
     @cached_property
     def _obligations(self) -> Mapping[str, Sequence[Obligation]]:
         """By unit code, in plan order."""
@@ -160,54 +195,72 @@ class Handout:
 
     def _order(self, kind: FormKind, unit: Unit) -> Order:
         calendar = self.terms.calendar
-        first_day, _ = calendar.covers(self.period)
         due = calendar.due(self.period, unit.code)
         return Order(
             self.seal.stamp(kind, unit.code, self.period),
             unit,
             due,
-            (first_day, due),
+            (calendar.covers(self.period)[0], due),
             help_line(self.terms.settings.office),
             self._previous(unit) if kind is FormKind.RETURN else {},
-            self._contacts(unit),
+            self._contacts(unit) if kind is FormKind.CONTACTS else (),
         )
 
     def _previous(self, unit: Unit) -> Mapping[str, str]:
         """What the unit said last quarter that it would do next, by item; what it has taken over
         from a unit that was merged into it, that one said.
         """
-        before = self.period.shift(-1)
-        items = [item.key for item in self.plan.items]
-        if not self.ledger.units_with_form(FormKind.RETURN, before):
+        items = [duty.item for duty in self._obligations[unit.code]]
+        if not self._were_out_before:
             return dict.fromkeys(items, NO_PREVIOUS)
-        revisions = self.ledger.revisions(FormKind.RETURN, before)
-        merged = self.terms.predecessors(self.period).get(unit.code, ())
         said: dict[str, str] = {}
-        for code in (*merged, unit.code):  # its own words go before those of others
-            if code in revisions:
-                said |= _promises(self.ledger.entries(revisions[code][-1]))
-        return {item: said.get(item) or self._silence(unit, revisions) for item in items}
+        for code in (*self._merged.get(unit.code, ()), unit.code):  # its own words go first
+            said |= self._promised_before.get(code, {})
+        silence = self._silence(unit)
+        return {item: said.get(item) or silence for item in items}
 
-    def _silence(self, unit: Unit, revisions: Container[str]) -> str:
+    @cached_property
+    def _were_out_before(self) -> bool:
+        return bool(self.ledger.units_with_form(FormKind.RETURN, self.period.shift(-1)))
+
+    @cached_property
+    def _returned_before(self) -> Mapping[str, FileRecord]:
+        """The newest return of last quarter by unit code."""
+        revisions = self.ledger.revisions(FormKind.RETURN, self.period.shift(-1))
+        return {code: files[-1] for code, files in revisions.items()}
+
+    @cached_property
+    def _promised_before(self) -> Mapping[str, Mapping[str, str]]:
+        """What last quarter's returns say will be done next, where they say something: by unit code
+        and item key.
+        """
+        returned = self._returned_before
+        answers = self.ledger.answers(returned.values(), "next_steps")
+        return {code: _said(answers.get(file.id, {})) for code, file in returned.items()}
+
+    @cached_property
+    def _merged(self) -> Mapping[str, Sequence[str]]:
+        return self.terms.predecessors(self.period)
+
+    def _silence(self, unit: Unit) -> str:
         """Why nothing is known of what a unit promised."""
-        if unit.code in revisions:
+        if unit.code in self._returned_before:
             return NO_PREVIOUS_ANSWER
         exempt = (unit.code, self.period.shift(-1)) in self.terms.calendar.exemptions
         return EXEMPT_BEFORE if exempt else NOT_RETURNED_BEFORE
 
     def _contacts(self, unit: Unit) -> tuple[Contact, ...]:
-        forms = self.ledger.contact_forms()
-        return self.ledger.contacts_in(forms[unit.code]) if unit.code in forms else ()
+        known = self._contact_forms
+        return self.ledger.contacts_in(known[unit.code]) if unit.code in known else ()
+
+    @cached_property
+    def _contact_forms(self) -> Mapping[str, FileRecord]:
+        return self.ledger.contact_forms()
 
 
-def _promises(entries: Sequence[Entry]) -> dict[str, str]:
-    """What a return says will be done next, by item, where it says something."""
-    said = {
-        entry.item: entry["next_steps"].strip()
-        for entry in entries
-        if "next_steps" not in entry.unreadable
-    }
-    return {item: text for item, text in said.items() if text}
+def _said(answers: Mapping[str, str]) -> dict[str, str]:
+    """Answers without those that are blank."""
+    return {item: text.strip() for item, text in answers.items() if text.strip()}
 
 
 def _digest(*parts: object) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bioduty_xl.errors import BiodutyError, Busy
-from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, open_template
+from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, Template
 from bioduty_xl.layout.atomic import SCRATCH
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.ledger import Ledger
@@ -162,7 +162,7 @@ def _plan(workspace: Workspace) -> str:
 
 def _templates(workspace: Workspace) -> str:
     for name, sheet in FORMS.items():
-        open_template(workspace.template(name), sheet)
+        Template.read(workspace.template(name), sheet).open()
     return str(workspace.template(RETURN_TEMPLATE).parent)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -607,6 +607,27 @@ class Ledger:
             for item, answers, sheet, cells, keys in rows
         )
 
+    def answers(self, files: Iterable[FileRecord], column: str) -> dict[int, dict[str, str]]:
+        """One column of many return forms: by file number and item key, what could be read there.
+
+        Args:
+            files: accepted ones.
+            column: the column's key.
+        """
+        found: dict[int, dict[str, str]] = {}
+        for numbers in _batches([file.id for file in files]):
+            marks = ", ".join("?" * len(numbers))
+            rows = self._query(
+                "SELECT file, item, answers, unreadable FROM entries"  # noqa: S608  # only marks
+                f" WHERE file IN ({marks})",
+                numbers,
+            )
+            for file, item, answers, unreadable in rows:
+                if column not in json.loads(unreadable):
+                    text = json.loads(answers).get(column, "")
+                    found.setdefault(file, {})[item] = text
+        return found
+
     def findings(self, file: FileRecord) -> tuple[Finding, ...]:
         """The findings of a file."""
         rows = self._query("SELECT finding FROM findings WHERE file = ? ORDER BY row", (file.id,))
@@ -944,6 +965,12 @@ def _back_up_as_it_is(path: Path, target: sqlite3.Connection) -> None:
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(target)
+
+
+def _batches(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as a statement of any SQLite takes."""
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
 
 
 def _insert_return(db: sqlite3.Connection, file: int, returned: Return) -> None:

@@ -43,7 +43,7 @@ from bioduty_xl.errors import (
 from bioduty_xl.intake import filing, sandbox
 from bioduty_xl.intake.gate import Limits
 from bioduty_xl.intake.reading import Reading
-from bioduty_xl.layout.atomic import clear_scratch, write_whole
+from bioduty_xl.layout.atomic import clear_scratch, write_batch, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
 from bioduty_xl.layout.sheets import REGISTER_CHANGES, REGISTER_OWNERSHIPS, REGISTER_RECEIPTS
@@ -309,9 +309,15 @@ class Workspace:
             raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
         period, due = handout.period, self.terms.calendar.due
         forms: list[tuple[Stamp, Path]] = []
-        for kind, one in orders:
-            progress(one.name, len(forms), len(orders))
-            forms.append(handout.write(kind, one))
+
+        def made() -> Iterator[tuple[Path, bytes]]:
+            for kind, one in orders:
+                progress(one.name, len(forms), len(orders))
+                form = handout.make(kind, one)
+                forms.append((form.stamp, form.path))
+                yield form.path, form.made.file
+
+        write_batch(made())  # all are on disk before the ledger says that they are out
         named = [
             (stamp, path.relative_to(self.outbox_root).as_posix(), due(period, stamp.unit))
             for stamp, path in forms

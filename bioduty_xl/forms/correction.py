@@ -16,17 +16,19 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
-from bioduty_xl.domain.plan import Plan
-from bioduty_xl.domain.returns import Entry, Finding, Severity
+from bioduty_xl.domain.plan import Obligation, Plan
+from bioduty_xl.domain.returns import ANSWERED, Entry, Finding, Severity, Wording, state_of
 from bioduty_xl.forms import style
-from bioduty_xl.forms.template import grid_of, own_columns, value_cells
+from bioduty_xl.forms.template import Blank, width_of
 from bioduty_xl.layout.columns import OWN, Filler, Kind
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import CORRECTIONS, RETURN_FORM
-from bioduty_xl.layout.table import Location, address
+from bioduty_xl.layout.table import address
 
 AUTHOR = "审核意见"
 """Who the notes on the cells are from."""
+
+_ANSWERS = RETURN_FORM.filled_by(Filler.UNIT)
 
 WEIGHTS = {Severity.ERROR: "须修改", Severity.WARNING: "请核对"}
 
@@ -50,50 +52,45 @@ class Correction:
     entries: Mapping[str, Entry]
     findings: Sequence[Finding]
 
+    def answered(self, obligations: Sequence[Obligation], wording: Wording) -> int:
+        """How many of the required obligations have an answer already."""
+        rows = (self.entries.get(duty.item) for duty in obligations if duty.required)
+        return sum(state_of(row, wording) in ANSWERED for row in rows)
 
-def fill_answers(
-    sheet: Worksheet, place: Location, rows: Mapping[str, int], correction: Correction
-) -> None:
+
+def fill_answers(blank: Blank, rows: Mapping[str, int], correction: Correction) -> None:
     """Put the unit's answers where they were; a cell that could not be read stays blank.
 
     Args:
         rows: row number by item key.
     """
+    columns = {column.key: blank.place.columns[column.key] for column in _ANSWERS}
+    columns |= {OWN + heading: index for heading, index in blank.own_columns().items()}
     for item, number in rows.items():
         entry = correction.entries.get(item)
         if entry is not None:
-            _fill_row(sheet, place, number, entry)
-    for key, (row, index) in value_cells(RETURN_FORM, sheet, place).items():
+            _fill_row(blank.sheet, columns, number, entry)
+    for key, (row, index) in blank.values.items():
         if RETURN_FORM.field_by_key[key].filled_by is Filler.UNIT:
-            _put(sheet, row + 1, index + 1, correction.header.get(key, ""))
+            _put(blank.sheet, row + 1, index + 1, correction.header.get(key, ""))
 
 
-def _fill_row(sheet: Worksheet, place: Location, number: int, entry: Entry) -> None:
-    columns = {c.key: place.columns[c.key] for c in RETURN_FORM.filled_by(Filler.UNIT)}
-    columns |= {OWN + text: n for text, n in own_columns(place, grid_of(sheet)).items()}
+def _fill_row(sheet: Worksheet, columns: Mapping[str, int], number: int, entry: Entry) -> None:
     texts = []
     for key, index in columns.items():
         if key not in entry.unreadable:
             _put(sheet, number, index + 1, entry[key])
-            width = sheet.column_dimensions[get_column_letter(index + 1)].width
-            texts.append((entry[key], width))
+            texts.append((entry[key], width_of(sheet, get_column_letter(index + 1))))
     dimensions = sheet.row_dimensions[number]
     dimensions.height = height_for(texts, least=dimensions.height or 0.0)
 
 
 def mark(
-    book: Workbook,
-    sheet: Worksheet,
-    place: Location,
-    rows: Mapping[str, int],
-    plan: Plan,
-    correction: Correction,
-    title: str,
+    blank: Blank, rows: Mapping[str, int], plan: Plan, correction: Correction, title: str
 ) -> None:
     """Tint and annotate the cells in question, and list every finding on a first sheet."""
-    located = [
-        (finding, _cell_of(finding, sheet, place, rows)) for finding in _ranked(correction.findings)
-    ]
+    sheet = blank.sheet
+    located = [(finding, _cell_of(finding, blank, rows)) for finding in _ranked(correction)]
     notes: dict[str, list[Finding]] = defaultdict(list)
     for finding, cell in located:
         if cell:
@@ -103,20 +100,20 @@ def mark(
         sheet[cell].fill = style.QUERY_FILLS[worst.severity]
         text = "\n".join(f"{WEIGHTS[f.severity]}：{f.message}" for f in findings)
         sheet[cell].comment = Comment(text, AUTHOR, height=40 + 18 * len(text) // 16, width=260)
-    _list(book, sheet, plan, located, title)
+    _list(blank.book, sheet, plan, located, title)
 
 
-def _ranked(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: (finding.severity.value, finding.item))
+def _ranked(correction: Correction) -> list[Finding]:
+    return sorted(correction.findings, key=lambda finding: (finding.severity.value, finding.item))
 
 
-def _cell_of(finding: Finding, sheet: Worksheet, place: Location, rows: Mapping[str, int]) -> str:
+def _cell_of(finding: Finding, blank: Blank, rows: Mapping[str, int]) -> str:
     """Where a finding's cell stands in the fresh form; empty where it has none there."""
     if finding.item in rows:
-        column = place.columns.get(finding.about, min(place.columns.values()))
+        columns = blank.place.columns
+        column = columns.get(finding.about, min(columns.values()))
         return address(rows[finding.item] - 1, column)
-    fields = value_cells(RETURN_FORM, sheet, place)
-    return address(*fields[finding.about]) if finding.about in fields else ""
+    return address(*blank.values[finding.about]) if finding.about in blank.values else ""
 
 
 def _put(sheet: Worksheet, row: int, column: int, text: str) -> None:

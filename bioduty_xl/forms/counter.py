@@ -6,6 +6,7 @@ It counts as `domain.returns.state_of` does, so that the form and the consolidat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from bioduty_xl.domain.returns import Progress, Wording
 
@@ -49,8 +50,8 @@ def counter_formula(
 
     def answered(key: str) -> str:
         # A text of more than 255 characters cannot be looked up in Excel: an error, so an answer.
-        said_nothing = _array(f"{word}{_END}" for word in ("", *wording.cores))
-        return f'ISERROR(MATCH({_without_marks(cells(key))}&"{_END}",{said_nothing},0))'
+        found = f'MATCH({_without_marks(cells(key))}&"{_END}",{_said_nothing(wording.cores)},0)'
+        return f"ISERROR({found})"
 
     nothing = _array((Progress.NO_PROGRESS.value, Progress.NOT_APPLICABLE.value))
     excused = f"ISNUMBER(MATCH(TRIM({cells('status')}),{nothing},0))"
@@ -69,6 +70,13 @@ def unanswered_rule(letters: Mapping[str, str], row: int) -> str:
     return f"AND({required},{blanks}>0)"
 
 
+@lru_cache(maxsize=8)
+def _said_nothing(cores: tuple[str, ...]) -> str:
+    """The texts that are no answers, once they are without marks."""
+    return _array(f"{word}{_END}" for word in ("", *cores))
+
+
+@lru_cache(maxsize=256)
 def _without_marks(text: str) -> str:
     for mark in _MARKS:
         literal = _quoted(mark) if mark >= " " else f"CHAR({ord(mark)})"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import Literal
 
+from openpyxl import Workbook
 from openpyxl.cell import Cell, MergedCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
+from openpyxl.styles.cell_style import StyleArray
+from openpyxl.utils.indexed_list import IndexedList
 from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.protection import SheetProtection
@@ -50,12 +53,58 @@ CELL_LIMIT = 32767
 FORMULA_STARTS = ("=", "+", "-", "@")
 
 
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot hold."""
+
+
+def writable(text: str) -> str:
+    """As much of a text as a cell can hold."""
+    return _UNWRITABLE.sub("", text)[:CELL_LIMIT]
+
+
 def put_text(cell: Cell, text: str) -> None:
-    """Write a text that stays text: never a formula, even after somebody edits the cell."""
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)[:CELL_LIMIT]
-    if cell.value:
+    """Write a text that stays text: never a formula, even after somebody edits the cell. An empty
+    one leaves the cell blank.
+    """
+    text = writable(text)
+    cell.value = text or None
+    if text:
         cell.data_type = "s"
     cell.quotePrefix = text.startswith(FORMULA_STARTS)
+
+
+def number_looks(cell: Cell) -> None:
+    """Have the workbook know a cell's look with and without the mark of texts that begin like a
+    formula, so that it numbers looks alike whatever the cell says.
+    """
+    book = cell.parent.parent
+    assert book is not None
+    for quoted in (0, 1):
+        look = copy(cell._style)  # type: ignore[attr-defined]  # the stubs lack it
+        look.quotePrefix = quoted
+        _looks(book).add(look)
+
+
+def quoted_looks(book: Workbook) -> dict[int | None, int]:
+    """Number of the look of texts that begin like a formula by that of the same look for others
+    (None: a cell without a look), where `number_looks` has made both known. Of a workbook that has
+    been written.
+    """
+    looks = _looks(book)
+    written = list(looks)
+    found: dict[int | None, int] = {}
+    for number, look in enumerate(written):
+        quoted = copy(look)
+        quoted.quotePrefix = 1
+        other = looks.add(quoted)  # asking whether it is there breaks the list where looks repeat
+        if other < len(written):
+            found[number if any(look) else None] = other
+    return found
+
+
+def _looks(book: Workbook) -> IndexedList[StyleArray]:
+    looks: IndexedList[StyleArray] = book._cell_styles  # type: ignore[attr-defined]
+    return looks
 
 
 def copy_style(source: Cell | MergedCell, target: Cell | MergedCell) -> None:

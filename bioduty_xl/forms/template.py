@@ -6,9 +6,11 @@ placeholder, so rows and columns may move and text may be reworded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count, pairwise
 from pathlib import Path
 from zipfile import BadZipFile
@@ -25,6 +27,7 @@ from bioduty_xl.domain.plan import fold
 from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
+from bioduty_xl.forms.content import Frame
 from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
 from bioduty_xl.layout.package import packed
@@ -39,6 +42,9 @@ FORMS = {RETURN_TEMPLATE: RETURN_FORM, CONTACTS_TEMPLATE: CONTACTS_FORM}
 
 _UNREADABLE = (BadZipFile, InvalidFileException, OSError, KeyError, TypeError, ValueError)
 """What openpyxl raises on a file that is no workbook, or a damaged one."""
+
+_USUAL_WIDTH = 8.43
+"""Characters that a column holds of which a sheet does not say the width."""
 
 PROGRESS_MARK = "{填报进度}"
 """Where the live count of what is still to fill goes."""
@@ -112,7 +118,7 @@ class Examined:
 def examine_template(path: Path, sheet: Sheet) -> Examined:
     """Say what a template no longer has, and what the coordinator added to it."""
     try:
-        book = _load(path)
+        book = Template.read(path, sheet).load()
     except TemplateError as error:
         return Examined((str(error),))
     lacks = tuple(find_lacks(book, sheet))
@@ -147,25 +153,135 @@ def _notes(book: Workbook, sheet: Sheet) -> Iterator[str]:
         yield "标题行下面的样式行没有格式，报送表将没有边框和底色"
 
 
-def open_template(path: Path, sheet: Sheet) -> Workbook:
-    """Load a template that has all that a form needs.
+@dataclass(frozen=True)
+class Template:
+    """A template's file as it was when it was read; the same bytes are the same template.
 
-    Raises:
-        TemplateError: it cannot be opened, or lacks something; each lack is named.
+    Attributes:
+        file: its content.
+        declared: the sheet that its forms are filled on.
+        path: where it was read from.
     """
-    book = _load(path)
-    if lacks := find_lacks(book, sheet):
-        raise TemplateError(f"模板 {path.name} 缺少必需的内容，请补上后再生成", *lacks)
+
+    file: bytes
+    declared: Sheet
+    path: Path = field(compare=False)
+
+    @classmethod
+    def read(cls, path: Path, declared: Sheet) -> Template:
+        """A template from its file.
+
+        Raises:
+            TemplateError: it cannot be read.
+        """
+        try:
+            return cls(path.read_bytes(), declared, path)
+        except OSError as error:
+            raise _not_opened(path) from error
+
+    def load(self) -> Workbook:
+        """Its workbook, sound or not.
+
+        Raises:
+            TemplateError: it is none.
+        """
+        try:
+            return load_workbook(io.BytesIO(self.file))
+        except _UNREADABLE as error:
+            raise _not_opened(self.path) from error
+
+    def open(self) -> Blank:
+        """A workbook to be filled.
+
+        Raises:
+            TemplateError: it cannot be opened, or lacks something; each lack is named.
+        """
+        unused = _opened(self).unused
+        return unused.pop() if unused else _blank(self)
+
+    @property
+    def frame(self) -> Frame:
+        """What the texts of its forms must fit into; raises as `open`."""
+        return _opened(self).frame
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A sound template's workbook, to be filled once, and where things stand in it. That is looked
+    up before anything is filled in, so that no text of a form can be taken for a heading or label.
+
+    Attributes:
+        sheet: the sheet with the table.
+        place: its table.
+        width: how many columns that has.
+        key_column: number of the column for the hidden marks, right of all that is there.
+        own: indexes of the columns that the coordinator added.
+        values: (row, column) from 0 of each labelled field's value.
+        frame: what the texts must fit into.
+    """
+
+    book: Workbook
+    sheet: Worksheet
+    declared: Sheet
+    place: Location
+    width: int
+    key_column: int
+    own: tuple[int, ...]
+    values: Mapping[str, tuple[int, int]]
+    frame: Frame
+
+    @property
+    def asked(self) -> frozenset[int]:
+        """Numbers of the columns that the unit fills."""
+        declared = (self.place.columns[c.key] for c in self.declared.filled_by(Filler.UNIT))
+        return frozenset(index + 1 for index in (*declared, *self.own))
+
+    def own_columns(self) -> dict[str, int]:
+        """Index of the coordinator's columns by heading, as that reads now."""
+        row = self.place.row + 1
+        return {text_of(self.sheet.cell(row, n + 1).value).strip(): n for n in self.own}
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What a template was opened for the first time for, and that workbook until it is used."""
+
+    frame: Frame
+    unused: list[Blank]
+
+
+@lru_cache(maxsize=4)
+def _opened(template: Template) -> _Opened:
+    blank = _blank(template)
+    return _Opened(blank.frame, [blank])
+
+
+def _blank(template: Template) -> Blank:
+    book, declared = template.load(), template.declared
+    if lacks := find_lacks(book, declared):
+        said = f"模板 {template.path.name} 缺少必需的内容，请补上后再生成"
+        raise TemplateError(said, *lacks)
     for worksheet in book.worksheets:
         _ungroup_columns(worksheet)
-    return book
+    sheet = book[declared.title]
+    place, grid = place_of(declared, sheet), grid_of(sheet)
+    letters = {key: get_column_letter(index + 1) for key, index in place.columns.items()}
+    widths = {key: width_of(sheet, letter) for key, letter in letters.items()}
+    return Blank(
+        book,
+        sheet,
+        declared,
+        place,
+        width=len(trimmed(grid[place.row])),
+        key_column=max(len(trimmed(row)) for row in grid) + 1,
+        own=tuple(own_columns(place, grid).values()),
+        values=value_cells(declared, sheet, place),
+        frame=Frame(place.row + 2, letters, widths),
+    )
 
 
-def _load(path: Path) -> Workbook:
-    try:
-        return load_workbook(path)
-    except _UNREADABLE as error:
-        raise TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复") from error
+def _not_opened(path: Path) -> TemplateError:
+    return TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复")
 
 
 def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
@@ -232,6 +348,13 @@ def own_columns(place: Location, grid: Grid) -> dict[str, int]:
     }
 
 
+def width_of(sheet: Worksheet, letter: str) -> float:
+    """A column's width in characters, also where the sheet says nothing of it."""
+    if letter in sheet.column_dimensions:
+        return sheet.column_dimensions[letter].width
+    return sheet.sheet_format.defaultColWidth or _USUAL_WIDTH
+
+
 def trimmed(row: Sequence[str]) -> list[str]:
     """A row without the blanks at its end."""
     texts = list(row)
@@ -290,15 +413,15 @@ def _fill_return_sheet(sheet: Worksheet) -> None:
     last = get_column_letter(len(RETURN_FORM.columns))
     _write(sheet, "A1", RETURN_FORM.heading + "（{报送期}）", style.TITLE, style.CENTRE)
     sheet.merge_cells(f"A1:{last}1")
-    for field in RETURN_FORM.fields:
-        label, first, end = _FIELD_CELLS[field.key]
-        _write(sheet, label, field.label, style.HEADING, style.LABEL)
+    for entry in RETURN_FORM.fields:
+        label, first, end = _FIELD_CELLS[entry.key]
+        _write(sheet, label, entry.label, style.HEADING, style.LABEL)
         box = sheet[f"{first}:{end}"]
         for cell in box[0] if isinstance(box, tuple) else (box,):
             cell.border = style.BOX
             cell.font, cell.alignment = style.BODY, style.LEFT
             cell.number_format = "@"
-            _paint(cell, field.filled_by)
+            _paint(cell, entry.filled_by)
         if first != end:
             sheet.merge_cells(f"{first}:{end}")
     _write(sheet, "A4", PROGRESS_MARK, style.HEADING, style.LEFT)

@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError
+from bioduty_xl.layout.atomic import sync_folder
 
 TAKEN_FOLDER = "已收"
 """Below the inbox: accepted files and duplicates, by period."""
@@ -303,7 +304,7 @@ def store(sources: Sequence[Iterable[bytes]], originals: Path) -> list[str | Una
         for partial, name in zip(partials, kept, strict=True):
             if isinstance(name, str):
                 os.replace(partial, originals / name)
-        _sync_folder(originals)
+        sync_folder(originals)
     finally:
         for partial in partials:
             partial.unlink(missing_ok=True)
@@ -451,13 +452,3 @@ def _free_name(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{stem}_{number}{path.suffix}")
     return free
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call and needs none."""
-    if sys.platform != "win32":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

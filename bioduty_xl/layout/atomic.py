@@ -1,15 +1,30 @@
-"""Writes files whole or not at all."""
+"""Writes files whole or not at all, one by one or many at a time."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import sys
 import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 SCRATCH = ".~bioduty-"
 """How the names of files begin that are not whole yet."""
+
+_ANY = 0o666
+"""The rights of a file that anybody may read, who may read what this user writes."""
+
+_WRITERS = 8
+"""How many files of a batch wait for the disk at a time: it makes several durable in one go."""
+
+_WINDOW = 64
+"""How many files of a batch may be in memory."""
 
 
 def clear_scratch(folder: Path) -> None:
@@ -20,25 +35,20 @@ def clear_scratch(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+def write_whole(path: Path, content: bytes, mode: int = _ANY) -> None:
     """Replace a file in one step, durably; one that holds the same bytes already is left alone.
 
     Args:
-        mode: its rights; None: as for any new file of this user (the umask).
+        mode: its rights, less what the umask takes.
     """
-    if path.is_file() and path.read_bytes() == content:
+    if _holds(path, content):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=SCRATCH, suffix=path.suffix)
+    draft = _Draft.of(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, _usual_mode() if mode is None else mode)
-        os.replace(name, path)
+        draft.write(content, mode)
+        draft.put_in_place()
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        draft.discard()
         raise
 
 
@@ -48,10 +58,110 @@ def remove_unless_open(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _usual_mode() -> int:
-    mask = os.umask(0o077)  # there is no way to ask without setting it
-    os.umask(mask)
-    return 0o666 & ~mask
+def write_batch(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Replace many files, each in one step; when it returns, all are on disk under their names.
+
+    All are written beside their places before the first is put there, so what fails while they are
+    made or written leaves every old file as it was. Files that hold the same bytes already are
+    left alone.
+
+    Args:
+        files: each file's path and content; they are asked for no faster than the disk takes them.
+    """
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        batch = _Batch(writers)
+        try:
+            for path, content in files:
+                batch.add(path, content)
+            batch.put_in_place()
+        except BaseException:
+            writers.shutdown(cancel_futures=True)
+            batch.discard()
+            raise
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A file on its way.
+
+    Attributes:
+        path: where it will be.
+        scratch: where it is until it is whole.
+    """
+
+    path: Path
+    scratch: Path
+
+    @classmethod
+    def of(cls, path: Path) -> _Draft:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(path, path.with_name(f"{SCRATCH}{secrets.token_hex(8)}{path.suffix}"))
+
+    def write(self, content: bytes, mode: int = _ANY) -> None:
+        """Write it, and wait until it is on disk."""
+        with open(self.scratch, "xb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def put_in_place(self) -> None:
+        os.replace(self.scratch, self.path)
+
+    def discard(self) -> None:
+        self.scratch.unlink(missing_ok=True)
+
+
+class _Batch:
+    """Files that are written at the same time, and get their names one after another.
+
+    Args:
+        writers: have each draft written.
+    """
+
+    def __init__(self, writers: Executor) -> None:
+        self._writers = writers
+        self._drafts: list[_Draft] = []
+        self._under_way: deque[Future[None]] = deque()
+        self._folders: set[Path] = set()
+
+    def add(self, path: Path, content: bytes) -> None:
+        """Have a file written, unless it is there; waits while too many are under way."""
+        self._folders.add(path.parent)
+        if _holds(path, content):
+            return
+        draft = _Draft.of(path)
+        self._drafts.append(draft)
+        self._under_way.append(self._writers.submit(draft.write, content))
+        if len(self._under_way) > _WINDOW:
+            self._under_way.popleft().result()
+
+    def put_in_place(self) -> None:
+        """Give all their names, once all are on disk."""
+        for written in self._under_way:
+            written.result()
+        for draft in self._drafts:
+            draft.put_in_place()
+        for folder in self._folders:
+            sync_folder(folder)
+
+    def discard(self) -> None:
+        """Leave nothing of what has no name yet."""
+        for draft in self._drafts:
+            draft.discard()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what files are called in a folder durable; Windows has no such call and needs none."""
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def write_beside_if_open(path: Path, content: bytes, tries: int = 5) -> Path:

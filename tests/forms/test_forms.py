@@ -12,8 +12,10 @@ from bioduty_xl import Workspace
 from bioduty_xl.domain.plan import Role
 from bioduty_xl.errors import ConfigError, PlanError, TemplateError
 from bioduty_xl.forms.template import build_templates
+from bioduty_xl.layout import atomic
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import CONTACTS_FORM, IDENTITY_SHEET, RETURN_FORM
+from bioduty_xl.ledger import Ledger
 from bioduty_xl.plan.book import write_plan
 from bioduty_xl.terms import Terms
 
@@ -168,6 +170,43 @@ def test_next_quarters_form_shows_what_was_promised_or_that_nothing_came(q2, for
     other = sheet_of(form("市水利局", "2024Q3"))
     values = {other.cell(row, columns["previous"]).value for row in rows_by_item(other).values()}
     assert values == {"未报送"}
+
+
+def test_the_ledger_is_not_asked_anew_for_each_unit(q2, form, monkeypatch):
+    for name in ("市林业局", "市水利局", "市财政局"):
+        fill(form(name), q2.inbox / f"{name}.xlsx")
+    q2.collect(as_of="2024-06-20")
+    asked, query = [], Ledger._query
+
+    def counted(self, *statement):
+        asked.append(statement)
+        return query(self, *statement)
+
+    monkeypatch.setattr(Ledger, "_query", counted)
+    assert len(q2.generate("2024Q3", as_of="2024-09-02")) == 38
+    for_all = len(asked)
+    asked.clear()
+    q2.generate("2024Q3", "市林业局", as_of="2024-09-02")
+    assert for_all == len(asked)
+
+
+def test_forms_are_on_disk_before_the_ledger_says_so_or_not_at_all(ws, monkeypatch):
+    sync, done = atomic.os.fsync, []
+
+    def full(handle):
+        done.append(handle)
+        if len(done) == 20:
+            raise OSError(28, "No space left on device")
+        sync(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(atomic.os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            ws.generate("2024Q2", as_of="2024-06-03")
+    assert not ws.has_forms("2024Q2")
+    assert not [path for path in ws.outbox("2024Q2").rglob("*") if path.is_file()]
+    assert len(ws.generate("2024Q2", as_of="2024-06-03")) == 38
+    assert ws.has_forms("2024Q2")
 
 
 def test_a_plan_with_an_item_of_nobodys_is_not_handed_out(ws):
