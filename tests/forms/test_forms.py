@@ -203,10 +203,10 @@ def test_forms_are_on_disk_before_the_ledger_says_so_or_not_at_all(ws, monkeypat
         patched.setattr(atomic.os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
             ws.generate("2024Q2", as_of="2024-06-03")
-    assert not ws.has_forms("2024Q2")
+    assert ws.open_periods("2024-06-04") == []
     assert not [path for path in ws.outbox("2024Q2").rglob("*") if path.is_file()]
     assert len(ws.generate("2024Q2", as_of="2024-06-03")) == 38
-    assert ws.has_forms("2024Q2")
+    assert [str(one) for one in ws.open_periods("2024-06-04")] == ["2024Q2"]
 
 
 def test_a_plan_with_an_item_of_nobodys_is_not_handed_out(ws):
