@@ -62,10 +62,11 @@ def _answer(author: Author, item: Item, role: Role, number: str, sentences: int)
     done = "".join(f"{no}是{one['progress']}" for no, one in zip(_ORDINALS, told, strict=False))
     problems = told[0]["problems"]
     features = "".join(one.get("features", "") for one in told)
-    return {
+    texts = {
         "status": told[0]["status"],
         "progress": f"{done}以上工作台账编号{number}。",
         "features": f"{features}（{number}）" if features else "",
         "problems": f"{problems}（{number}）" if problems != "无" else problems,
         "next_steps": "".join(one["next_steps"] for one in told[:2]) + f"（{number}）",
     }
+    return {key: text for key, text in texts.items() if text}
