@@ -18,7 +18,7 @@ def read(path: Path) -> pl.DataFrame:
     sheet = pl.read_excel(
         path, sheet_name="工作推进情况", engine="calamine", has_header=False, infer_schema_length=0
     )
-    top = sheet["column_0"].to_list().index("序号")
+    top = sheet[:, 0].to_list().index("序号")
     names = dict(zip(sheet.columns, sheet.row(top)[:-1], strict=False))  # the last one is hidden
     saved = datetime.fromtimestamp(path.stat().st_mtime)
     return (
@@ -26,8 +26,8 @@ def read(path: Path) -> pl.DataFrame:
         .select(names.keys())
         .rename(names)
         .with_columns(
-            单位=pl.lit(sheet["column_2"][1]),
-            截止日期=pl.lit(sheet["column_7"][1]),
+            单位=pl.lit(sheet[1, 2]),
+            截止日期=pl.lit(sheet[1, 7]),
             收到=pl.lit(saved),
             文件=pl.lit(path.name),
         )

@@ -63,7 +63,7 @@ class Scene:
         """Make the run's workspace anew: forms are out, and the returns lie in the inbox."""
         self._renew("city")
         shutil.copytree(self.returned, self.work / "inbox", dirs_exist_ok=True)
-        os.sync()
+        _flush()
 
     def before_consolidate(self) -> None:
         """Make the run's workspace anew: the returns are collected."""
@@ -73,24 +73,28 @@ class Scene:
         """Make the folder for other results anew."""
         shutil.rmtree(self.out.parent, ignore_errors=True)
         self.out.mkdir(parents=True)
-        os.sync()  # what was written to prepare a run is no part of it
+        _flush()
 
     def _renew(self, name: str) -> None:
         self.empty_out()
         skip = shutil.ignore_patterns("forms", "originals", "已收")
         shutil.copytree(self.folder / name, self.work, ignore=skip)
-        os.sync()
+        _flush()
 
 
 def set_up(folder: Path, size: int, seed: str, writers: Sequence[Writer]) -> Scene:
-    """Make a scene, or take the one that is in the folder already.
+    """Make a scene, or take the one that is in the folder already, if it was made in the same way.
 
     Raises:
         NotAccepted: the product did not take what was made.
     """
     record = folder / _RECORD
     if record.exists():
-        return Scene(folder, size, Returns(**json.loads(record.read_text("utf-8"))))
+        kept = json.loads(record.read_text("utf-8"))
+        if kept["seed"] == seed and list(kept["returns"]["written_by"]) == [
+            w.value for w in writers
+        ]:
+            return Scene(folder, size, Returns(**kept["returns"]))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     blank = found(folder / "blank", size)
@@ -99,8 +103,14 @@ def set_up(folder: Path, size: int, seed: str, writers: Sequence[Writer]) -> Sce
     city.workspace.generate(PERIOD, as_of=ISSUED)
     scene = Scene(folder, size, make_returns(city, folder / "returns", seed, writers))
     _collect(scene)
-    record.write_text(json.dumps(scene.returns.as_json(), ensure_ascii=False), "utf-8")
+    record.write_text(json.dumps({"seed": seed, "returns": scene.returns.as_json()}), "utf-8")
     return scene
+
+
+def _flush() -> None:
+    """Write to the disk what the system holds back: what prepares a run is no part of it."""
+    if hasattr(os, "sync"):  # Windows has none
+        os.sync()
 
 
 def _collect(scene: Scene) -> None:

@@ -174,7 +174,7 @@ def test_a_peer_finds_what_the_product_finds(large, peer, tmp_path):
 @pytest.mark.slow
 def test_what_is_kept_is_used_again(large, monkeypatch):
     monkeypatch.setattr(shutil, "copytree", None)  # nothing can be made anew
-    assert set_up(large.folder, large.size, "1", ()) == large
+    assert set_up(large.folder, large.size, "1", writers_here()) == large
 
 
 def test_a_run_that_fails_says_what_it_said():
