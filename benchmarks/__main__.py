@@ -17,7 +17,7 @@ from benchmarks.contests import PARTS, wanted
 from benchmarks.goals import Judgement, judge
 from benchmarks.scene import Scene, set_up
 from benchmarks.tables import report
-from benchmarks.turns import Score, take_turns
+from benchmarks.turns import CPU, Score, take_turns
 from benchmarks.writers import writers_here
 
 
@@ -134,6 +134,8 @@ def _figures_of(score: Score) -> dict[str, Any]:
                 "seconds": asdict(score.seconds(way.key)),
                 "cost_ms": score.costs(way.key),
                 "ratio": asdict(score.ratio(way.key, contest.against)),
+                "cpu_cost_ms": score.costs(way.key, CPU),
+                "cpu_ratio": asdict(score.ratio(way.key, contest.against, CPU)),
                 "counts": score.counts.get(way.key, {}),
                 "runs": [asdict(one) for one in score.runs[way.key]],
             }

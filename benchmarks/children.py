@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import psutil
 
 import bioduty_xl
+from benchmarks.clocks import read_clocks
 
 WATCH_SECONDS = 0.1
 """How often memory is looked at; the system keeps each process's highest mark by itself."""
@@ -33,12 +33,14 @@ class Run:
 
     Attributes:
         seconds: what it says itself, or else from its start to its end.
+        cpu: processor time in these seconds, that of the processes that it started included.
         peak_mb: its own highest resident memory, in 10⁶ bytes.
         children_mb: the highest sum of that of the processes it had started; 0: it started none.
         said: the JSON object that it printed last; empty: none.
     """
 
     seconds: float
+    cpu: float
     peak_mb: float
     children_mb: float
     said: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +66,7 @@ def run(command: Sequence[str]) -> Run:
     Raises:
         Failed: its status is not 0.
     """
-    started = time.perf_counter()
+    started = read_clocks()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -75,12 +77,13 @@ def run(command: Sequence[str]) -> Run:
     )
     watch = _Watch(process.pid)
     out, err = process.communicate()
-    seconds = time.perf_counter() - started
+    took = read_clocks() - started
     watch.end()
     if process.returncode != 0:
         raise Failed(f"{' '.join(command)}: status {process.returncode}\n{err}")
     said = _last_object(out)
-    return Run(said.pop("seconds", seconds), watch.own_mb, watch.children_mb, said)
+    seconds, cpu = said.pop("seconds", took.wall), said.pop("cpu", took.children)
+    return Run(seconds, cpu, watch.own_mb, watch.children_mb, said)
 
 
 def _environment() -> dict[str, str]:

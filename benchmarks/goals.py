@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.turns import Score, Spread
+from benchmarks.turns import CPU, WALL, Clock, Score, Spread
 
 AT = 1000
 """Returns at which goals are judged; where that was not run, the size nearest to it."""
@@ -50,6 +50,7 @@ class Judgement:
         measured: median and spread over the rounds.
         most: the goal.
         unit: of both; empty for ratios.
+        cpu: the median by processor time, which tells more on a busy machine; 0: there is none.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Judgement:
     measured: Spread
     most: float
     unit: str = ""
+    cpu: float = 0.0
 
     @property
     def reached(self) -> bool:
@@ -79,7 +81,8 @@ def _ratios(scores: Sequence[Score]) -> Iterator[Judgement]:
         if held:
             nearest = min(held, key=lambda score: abs(score.contest.size - AT))
             ratio = nearest.ratio(goal.way, goal.against)
-            yield Judgement(goal.title, nearest.contest.size, ratio, goal.most)
+            cpu = nearest.ratio(goal.way, goal.against, CPU).median
+            yield Judgement(goal.title, nearest.contest.size, ratio, goal.most, cpu=cpu)
 
 
 def _growth(scores: Sequence[Score]) -> Iterator[Judgement]:
@@ -91,12 +94,16 @@ def _growth(scores: Sequence[Score]) -> Iterator[Judgement]:
             assert base is not None
             size = score.contest.size
             if size > AT:
-                costs = zip(score.costs("ours"), base.costs("ours"), strict=True)
-                grown = Spread.of(large / small for large, small in costs)
                 title = f"{part}, cost per file : that at {AT:,}"
-                yield Judgement(title, size, grown, GROWTH)
+                grown, cpu = (_grown(score, base, clock) for clock in (WALL, CPU))
+                yield Judgement(title, size, grown, GROWTH, cpu=cpu.median)
                 memory = Spread.of([_memory(score) / _memory(base)])
                 yield Judgement(f"{part}, memory : that at {AT:,}", size, memory, GROWTH)
+
+
+def _grown(large: Score, small: Score, clock: Clock) -> Spread:
+    costs = zip(large.costs("ours", clock), small.costs("ours", clock), strict=True)
+    return Spread.of(more / less for more, less in costs)
 
 
 def _memory(score: Score) -> float:
@@ -107,4 +114,5 @@ def _commands(scores: Sequence[Score]) -> Iterator[Judgement]:
     for score in scores:
         if score.contest.part == "commands":
             for key, most, title in MILLISECONDS:
-                yield Judgement(title, score.contest.size, Spread.of(score.costs(key)), most, "ms")
+                took, cpu = (Spread.of(score.costs(key, clock)) for clock in (WALL, CPU))
+                yield Judgement(title, score.contest.size, took, most, "ms", cpu.median)

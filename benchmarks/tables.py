@@ -7,31 +7,33 @@ from dataclasses import dataclass
 
 from benchmarks.goals import Judgement
 from benchmarks.returns import Returns
-from benchmarks.turns import Score, Spread
+from benchmarks.turns import CPU, WALL, Score, Spread
 
 
 @dataclass(frozen=True)
 class Table:
     """A title, headings, rows of text, and what has to be said below.
 
-    The first column is of words, the others of figures.
+    Attributes:
+        words: how many columns are of words, from the left; the others are of figures.
     """
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
+    words: int = 1
 
     def as_text(self) -> str:
         """For a terminal."""
         widths = [max(map(len, column)) for column in zip(self.headings, *self.rows, strict=True)]
-        lines = [_padded(row, widths, "  ") for row in (self.headings, *self.rows)]
+        lines = [_padded(row, widths, self.words) for row in (self.headings, *self.rows)]
         rule = "  ".join("-" * width for width in widths)
         return "\n".join([self.title, "", lines[0], rule, *lines[1:], *self.notes])
 
     def as_markdown(self) -> str:
         """For a document."""
-        marks = ["---", *("---:" for _ in self.headings[1:])]
+        marks = ["---" if n < self.words else "---:" for n in range(len(self.headings))]
         rows = (f"| {' | '.join(row)} |" for row in (self.headings, marks, *self.rows))
         notes = (f"\n{note}" for note in self.notes)
         return "\n".join([f"### {self.title}", "", *rows, *notes])
@@ -49,7 +51,7 @@ def report(
         *map(_contest, scores),
         *_growth(scores),
         _returns(returns),
-        Table("Machine", ("what", "kind"), list(machine.items())),
+        Table("Machine", ("what", "kind"), list(machine.items()), words=2),
     ]
 
 
@@ -60,12 +62,13 @@ def _goals(judgements: Sequence[Judgement]) -> Table:
             f"{one.size:,}" if one.size else "",
             f"{_figure(one.measured.median)} {one.unit}".rstrip(),
             _range(one.measured),
+            f"{_figure(one.cpu)} {one.unit}".rstrip() if one.cpu else "",
             f"{one.most:g} {one.unit}".rstrip(),
             "reached" if one.reached else "not reached",
         )
         for one in judgements
     ]
-    headings = ("goal", "units", "measured", "spread", "at most", "")
+    headings = ("goal", "units", "measured", "spread", "by CPU", "at most", "")
     return Table("Goals", headings, rows)
 
 
@@ -77,8 +80,9 @@ def _contest(score: Score) -> Table:
             way.title,
             *(_figure(score.seconds(way.key).median), _range(score.seconds(way.key))),
             _figure(Spread.of(score.costs(way.key)).median),
-            *(_figure(score.ratio(way.key, held.against).median),),
+            _figure(score.ratio(way.key, held.against).median),
             _range(score.ratio(way.key, held.against)),
+            _figure(score.ratio(way.key, held.against, CPU).median),
             f"{score.peak_mb(way.key):.0f}",
             f"{score.children_mb(way.key):.0f}" if score.children_mb(way.key) else "",
         )
@@ -86,7 +90,7 @@ def _contest(score: Score) -> Table:
     ]
     headings = (
         *("way", "s", "spread", f"ms/{held.piece}"),
-        *("ratio", "spread", "peak MB", "children MB"),
+        *("ratio", "spread", "by CPU", "peak MB", "children MB"),
     )
     return Table(f"{held.title}{size}", headings, rows, list(_notes(score)))
 
@@ -120,7 +124,11 @@ def _growth(scores: Sequence[Score]) -> Iterator[Table]:
             rows = [
                 (
                     way.title,
-                    *(_figure(Spread.of(score.costs(way.key)).median) for score in held),
+                    *(
+                        _figure(Spread.of(score.costs(way.key, clock)).median)
+                        for clock in (WALL, CPU)
+                        for score in held
+                    ),
                     *(
                         f"{score.peak_mb(way.key) + score.children_mb(way.key):.0f}"
                         for score in held
@@ -131,6 +139,7 @@ def _growth(scores: Sequence[Score]) -> Iterator[Table]:
             headings = (
                 "way",
                 *(f"ms/file at {size}" for size in sizes),
+                *(f"CPU at {size}" for size in sizes),
                 *(f"MB at {size}" for size in sizes),
             )
             yield Table(f"{held[0].contest.title}: growth", headings, rows)
@@ -166,7 +175,9 @@ def _figure(number: float) -> str:
     return f"{number:.3g}" if number >= 0.001 else f"{number:.1g}"
 
 
-def _padded(row: Sequence[str], widths: Sequence[int], gap: str) -> str:
-    first, *others = zip(row, widths, strict=True)
-    cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
-    return gap.join(cells).rstrip()
+def _padded(row: Sequence[str], widths: Sequence[int], words: int) -> str:
+    cells = zip(row, widths, strict=True)
+    return "  ".join(
+        text.ljust(width) if number < words else text.rjust(width)
+        for number, (text, width) in enumerate(cells)
+    ).rstrip()

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
 
 from benchmarks.children import Run, run
 
 COUNTED = ("answered", "missing")
 """What a result comes to: required items with an answer, and without one."""
+
+
+Clock = Callable[[Run], float]
+"""Which time of a run counts."""
+
+WALL: Clock = attrgetter("seconds")
+CPU: Clock = attrgetter("cpu")
 
 
 @dataclass(frozen=True)
@@ -90,14 +98,14 @@ class Score:
         """Of a way's whole runs."""
         return Spread.of(one.seconds for one in self.runs[key])
 
-    def costs(self, key: str) -> list[float]:
+    def costs(self, key: str, clock: Clock = WALL) -> list[float]:
         """Milliseconds for each piece, one a round."""
         pieces = self.contest.pieces
-        return [1000 * one.seconds / (one.said.get("pieces") or pieces) for one in self.runs[key]]
+        return [1000 * clock(one) / (one.said.get("pieces") or pieces) for one in self.runs[key]]
 
-    def ratio(self, key: str, against: str) -> Spread:
+    def ratio(self, key: str, against: str, clock: Clock = WALL) -> Spread:
         """A way's cost to another's for the same piece, round by round."""
-        pairs = zip(self.costs(key), self.costs(against), strict=True)
+        pairs = zip(self.costs(key, clock), self.costs(against, clock), strict=True)
         return Spread.of(mine / theirs for mine, theirs in pairs)
 
     def peak_mb(self, key: str) -> float:

@@ -47,6 +47,7 @@ def test_all_of_it_runs_and_ours_and_the_peers_come_to_the_same(tmp_path, monkey
     for contest in contests.values():
         for way in contest["ways"].values():
             assert way["seconds"]["median"] > 0
+            assert way["runs"][0]["cpu"] > 0
             assert way["runs"][0]["peak_mb"] > 1
     end = contests["end"]["ways"]
     assert set(end) == {"ours", "pandas", *(["polars"] if all(map(find_spec, POLARS)) else [])}
@@ -187,7 +188,7 @@ def scores(part, size, ours, theirs):
     ways = [Way(key, key, (), lambda: None) for key in ("ours", "openpyxl")]
     contest = Contest(part, part, size, "file", 100, ways, "openpyxl")
     made = {
-        key: [Run(seconds, 50.0, 10.0) for seconds in rounds]
+        key: [Run(seconds, seconds / 2, 50.0, 10.0) for seconds in rounds]
         for key, rounds in (("ours", ours), ("openpyxl", theirs))
     }
     return Score(contest, made)
