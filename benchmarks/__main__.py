@@ -17,7 +17,7 @@ from benchmarks.contests import PARTS, wanted
 from benchmarks.goals import Judgement, judge
 from benchmarks.scene import Scene, set_up
 from benchmarks.tables import report
-from benchmarks.turns import CPU, Score, take_turns
+from benchmarks.turns import CPU, Score, profile, take_turns
 from benchmarks.writers import writers_here
 
 
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for contests in wanted(asked.only or PARTS, scenes, asked.rows)
             for score in take_turns(contests, asked.rounds, _tell)
         ]
+        for score in scores if asked.profile else ():
+            if score.contest.size in (0, asked.sizes[-1]):
+                profile(score)
         about = machine.describe(folder)
     judgements = judge(scores)
     tables = report(about, {scene.size: scene.returns for scene in scenes}, scores, judgements)
@@ -69,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", type=Path, metavar="DIR", help="work here; what is there is used again"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--profile", action="store_true", help="say where ours spends its time in the largest city"
+    )
     parser.add_argument("--markdown", action="store_true", help="print tables in Markdown")
     return parser
 
@@ -128,6 +134,7 @@ def _figures_of(score: Score) -> dict[str, Any]:
         "piece": contest.piece,
         "against": contest.against,
         "agrees": score.agrees,
+        "profile": score.profile,
         "ways": {
             way.key: {
                 "title": way.title,

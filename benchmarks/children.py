@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,11 @@ def module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", name)
 
 
-def run(command: Sequence[str]) -> Run:
+def run(command: Sequence[str], more: Mapping[str, str] | None = None) -> Run:
     """Run a command to its end.
+
+    Args:
+        more: what it finds in its environment beside ours.
 
     Raises:
         Failed: its status is not 0.
@@ -73,7 +76,7 @@ def run(command: Sequence[str]) -> Run:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=_environment(),
+        env={**_environment(), **(more or {})},
     )
     watch = _Watch(process.pid)
     out, err = process.communicate()

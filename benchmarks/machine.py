@@ -11,7 +11,7 @@ import psutil
 
 _LIBRARIES = (
     *("openpyxl", "lxml", "pandas", "xlsxwriter", "python-calamine"),
-    *("polars", "fastexcel"),
+    *("pyarrow", "polars", "fastexcel"),  # pandas loads pyarrow where it is there
 )
 
 

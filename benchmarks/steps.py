@@ -1,7 +1,8 @@
 """Single steps, each in a process of its own: ours, what it is held against, and its floor.
 
 python -m benchmarks.steps STEP ARGUMENTS prints the seconds that the step itself took, with all
-that it needs imported, and its files in the disk's cache.
+that it needs imported, and its files in the disk's cache. With BENCHMARKS_PROFILE in the
+environment it also says where they went.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -21,8 +22,12 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from benchmarks.clocks import read_clocks
+from benchmarks.sampling import Sampler
 
 FORM_SHEET = "工作推进情况"
+
+PROFILE = "BENCHMARKS_PROFILE"
+"""In the environment: say where the time goes."""
 
 _LEVEL = 6
 """What zipfile, and so every writer here, deflates with where nothing is said."""
@@ -38,19 +43,26 @@ class Stopwatch:
         seconds: of the block alone.
         cpu: processor time of the block, that of processes that it started and ended included.
         pieces: how many files or rows it did; 0: who asked knows.
+        profile: where the time went, if that was asked; see `sampling`.
     """
 
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
         self.seconds = self.cpu = 0.0
+        self.profile: dict[str, float] = {}
 
 
 @contextmanager
 def timed(pieces: int = 0) -> Iterator[Stopwatch]:
     """Take the time of a block that does so many pieces."""
-    watch, started = Stopwatch(pieces), read_clocks()
-    yield watch
+    watch = Stopwatch(pieces)
+    sampler = Sampler() if PROFILE in os.environ else None
+    started = read_clocks()
+    with sampler or nullcontext():
+        yield watch
     took = read_clocks() - started
+    if sampler:
+        watch.profile = sampler.shares()
     watch.seconds, watch.cpu = took.wall, took.own + took.children
 
 

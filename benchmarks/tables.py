@@ -9,6 +9,9 @@ from benchmarks.goals import Judgement
 from benchmarks.returns import Returns
 from benchmarks.turns import CPU, WALL, Score, Spread
 
+PROFILED = 30
+"""How many lines of a profile are shown."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -49,6 +52,7 @@ def report(
     return [
         _goals(judgements),
         *map(_contest, scores),
+        *(_profile(score) for score in scores if score.profile),
         *_growth(scores),
         _returns(returns),
         Table("Machine", ("what", "kind"), list(machine.items()), words=2),
@@ -112,6 +116,17 @@ def _notes(score: Score) -> Iterator[str]:
     if score.counts:
         told = "; ".join(f"{key} {counts}" for key, counts in score.counts.items())
         yield f"{'All agree' if score.agrees else 'THEY DISAGREE'}: {told}.".replace("'", "")
+
+
+def _profile(score: Score) -> Table:
+    """The functions in which most of the time is spent, callers and callees alike."""
+    shares = list(score.profile.items())[:PROFILED]
+    size = f", {score.contest.size:,} units" if score.contest.size else ""
+    return Table(
+        f"{score.contest.title}{size}: where the processor's time goes",
+        ("function, or package that is not ours", "share"),
+        [(name, f"{100 * share:.1f} %") for name, share in shares],
+    )
 
 
 def _growth(scores: Sequence[Score]) -> Iterator[Table]:

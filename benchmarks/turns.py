@@ -8,6 +8,7 @@ from operator import attrgetter
 from statistics import median
 
 from benchmarks.children import Run, run
+from benchmarks.steps import PROFILE
 
 COUNTED = ("answered", "missing")
 """What a result comes to: required items with an answer, and without one."""
@@ -88,11 +89,13 @@ class Score:
         contest: the contest.
         runs: by the way's key, one a round.
         counts: by the way's key, what its result comes to.
+        profile: where ours spends its time, if that was asked; see `sampling`.
     """
 
     contest: Contest
     runs: dict[str, list[Run]] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    profile: dict[str, float] = field(default_factory=dict)
 
     def seconds(self, key: str) -> Spread:
         """Of a way's whole runs."""
@@ -142,6 +145,13 @@ def take_turns(
                 if number == 0:
                     _count(score, way)
     return scores
+
+
+def profile(score: Score) -> None:
+    """Run ours once more, and note where its time goes; only single steps say that."""
+    ours = score.contest.ways[0]
+    ours.prepare()
+    score.profile = run(ours.command, {PROFILE: "1"}).said.get("profile", {})
 
 
 def _count(score: Score, way: Way) -> None:

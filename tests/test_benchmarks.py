@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import signal
+import time
 import zipfile
 from importlib.util import find_spec
 
@@ -16,10 +18,12 @@ from benchmarks.city import COLLECTED, DISTRICT, ISSUED, PERIOD, SHOWN, City, fo
 from benchmarks.contests import PARTS, POLARS
 from benchmarks.goals import judge
 from benchmarks.returns import make_returns
+from benchmarks.sampling import Sampler
 from benchmarks.scene import set_up
 from benchmarks.tables import Table
 from benchmarks.turns import Contest, Score, Way
 from benchmarks.writers import Writer, writers_here
+from bioduty_xl.domain.plan import fold
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.plan.book import read_plan
 
@@ -40,7 +44,8 @@ def test_all_of_it_runs_and_ours_and_the_peers_come_to_the_same(tmp_path, monkey
     monkeypatch.setattr(command, "writers_here", lambda: TWO)
     figures = tmp_path / "figures.json"
     sizes = ["--sizes", "6", "--rounds", "1", "--rows", "30", "--json", str(figures)]
-    assert command.main([*sizes, "--keep", str(tmp_path / "work"), "--markdown"]) == 0
+    work = ["--keep", str(tmp_path / "work"), "--markdown"]
+    assert command.main([*sizes, *work]) == 0
     told = json.loads(figures.read_text("utf-8"))
     contests = {one["part"]: one for one in told["contests"]}
     assert set(contests) == set(PARTS)
@@ -211,6 +216,17 @@ def test_growth_is_judged_beyond_a_thousand():
     assert grown.measured.median == pytest.approx(1.175)
     assert not grown.reached
     assert titles["collect, memory : that at 1,000"].reached
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
+def test_a_profile_names_the_product_and_the_package_where_time_goes():
+    with Sampler() as sampler:
+        until = time.process_time() + 0.3
+        while time.process_time() < until:
+            fold("攀枝花市（东区）" * 500)
+    shares = sampler.shares()
+    assert shares["domain.plan.fold"] > 0.5
+    assert shares["_pytest"] == 1.0
 
 
 def test_a_table_reads_the_same_in_both_forms():
