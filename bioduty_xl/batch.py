@@ -75,7 +75,7 @@ def run_pass(
         work.write_page()
         watch.beat(done, workspace.state_dir)
         last = watch.last_line(workspace.state_dir)
-    if not done.refused:
+    if work.has_looked:
         work.mail_all()
     is_newest = watch.last_line(workspace.state_dir) == last
     watch.record(done, workspace.state_dir)
@@ -107,13 +107,22 @@ class _Work:
         _trapped(done, "登记表", self.read_register)
         _trapped(done, "收件", self.collect)
         _trapped(done, "归属认定", self.settle)
-        _each(done, "结账", self._at(here.periods_to_close), self.close)
+        if self.has_looked:
+            _each(done, "结账", self._at(here.periods_to_close), self.close)
         _each(done, "结账存档", here.closed_periods, self.restore)
         _each(done, "下发报送表", self._at(here.periods_to_hand_out), self.hand_out)
-        _each(done, "催报", self._at(here.open_periods), self.remind)
+        if self.has_looked:
+            _each(done, "催报", self._at(here.open_periods), self.remind)
         _each(done, "汇总", self._at(here.open_periods), self.renew)
         _each(done, "退回修改", self._at(here.open_periods), self.correct)
         _trapped(done, "联系人名单", self.list_contacts)
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether the inbox could be read. As long as it cannot, nobody knows who has returned:
+        nobody is told to be overdue, and no quarter is closed for good.
+        """
+        return self.done.collected is not None
 
     def mail_all(self) -> None:
         """What is to be mailed of every open period."""

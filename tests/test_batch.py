@@ -71,6 +71,17 @@ def test_a_failing_step_does_not_stop_the_others(q2):
     assert [path.name for path in done.books] == ["汇总_2024Q2.xlsx"]
 
 
+def test_while_the_inbox_is_not_there_nobody_is_chased_and_no_quarter_closed(q2, form):
+    fill(form("市林业局"), q2.inbox / "a.xlsx")
+    away = q2.inbox.rename(q2.root / "elsewhere")
+    done = run(q2, "2024-06-26")
+    assert ("收件" in done.failures[0], done.reminders, done.closed) == (True, [], [])
+    done = run(q2, "2024-07-10")
+    assert (done.reminders, done.closed) == ([], [])
+    away.rename(q2.inbox)
+    assert [str(one) for one in run(q2, "2024-07-10T12:00").closed] == ["2024Q2"]
+
+
 def test_a_pass_leaves_a_line_a_heartbeat_and_a_page(q2):
     (q2.inbox / "通知 0812-0000009.pdf").write_bytes(b"%PDF-1.7 x")
     done = run(q2, "2024-06-20T08:30")
