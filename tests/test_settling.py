@@ -314,7 +314,7 @@ def test_what_is_wrong_with_the_workspace_is_no_rows_fault(q2, drop, monkeypatch
 def test_what_a_stopped_pass_left_undone_of_a_row_is_done_by_the_next(
     q2, drop, tmp_path, monkeypatch
 ):
-    """The file was settled; its archive was not summed up, nor the row put on record."""
+    """What a row does to a file and to its archive is one transaction; it was stopped in it."""
     drop(FOREST, "a.xlsx")
     with zipfile.ZipFile(q2.inbox / "z.zip", "w") as package:
         package.write(q2.inbox / "a.xlsx", "a.xlsx")
@@ -332,8 +332,10 @@ def test_what_a_stopped_pass_left_undone_of_a_row_is_done_by_the_next(
         stopped.setattr(Reception, "_settle_archive", kill)
         with pytest.raises(Killed):
             settle(q2, "2024-06-21")
-    assert [verdict for _, verdict, _ in files(q2)] == ["held", "accepted"]
-    assert settle(q2, "2024-06-22") == settle(q2, "2024-06-23") == ([], [])
+    assert [verdict for _, verdict, _ in files(q2)] == ["held", "held"]  # all of it, or nothing
+    settled, problems = settle(q2, "2024-06-22")
+    assert (len(settled), problems) == (1, [])
+    assert settle(q2, "2024-06-23") == ([], [])
     assert [verdict for _, verdict, _ in files(q2)] == ["accepted", "accepted"]
     assert ask(q2, "SELECT count(*) FROM assignments") == [(1,)]
     assert (q2.inbox / "已收" / "2024Q2" / "z.zip").exists()

@@ -191,6 +191,7 @@ def _glance(content: bytes) -> _Walk | None:
         return None
     if _MISPLACED.search(content) or not _all_are_near(content):
         return None
+    _require_well_formed(content)
     return _Walk(
         odd={
             parse_address(place.decode()): (Odd.FORMULA, "=" + _unescaped(formula.decode()))
@@ -198,6 +199,15 @@ def _glance(content: bytes) -> _Walk | None:
             if not value and not (result and b't="str"' in kind)  # that one's result is empty
         }
     )
+
+
+def _require_well_formed(content: bytes) -> None:
+    """Calamine reads on, or no further, where XML is broken, and does not always say so: a sheet
+    whose rows it has lost must not pass for a blank one.
+    """
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.Parse(content, True)  # noqa: FBT003
 
 
 def _unescaped(text: str) -> str:
