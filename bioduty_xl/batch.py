@@ -73,7 +73,7 @@ def run_pass(
             work.do_all()
         work.look_for_waiting()
         work.write_page()
-        watch.beat(done, workspace.state_dir)
+        _trapped(done, "运行情况", lambda: watch.beat(done, workspace.state_dir))
         last = watch.last_line(workspace.state_dir)
     if work.has_looked:
         work.mail_all()

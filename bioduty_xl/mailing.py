@@ -67,14 +67,14 @@ class Mailing:
 
     def send_all(self, post: Post) -> Mailed:
         """Send what was not sent yet, as long as the server can be reached."""
-        mailed = Mailed()
+        mailed, is_reached = Mailed(), True
         for letter in self.letters():
             done = [(to, self._done.get(_name(letter, to))) for to in letter.to]
             for refused in dict.fromkeys(why for _, why in done if why):
                 mailed.undelivered.append(f"{letter.subject}：{refused}")
             waiting = tuple(to for to, refused in done if refused is None)
-            if waiting and not self._send(post, replace(letter, to=waiting), mailed):
-                break
+            if waiting and is_reached:
+                is_reached = self._send(post, replace(letter, to=waiting), mailed)
         if mailed.sent:
             _log.info("%s: %d mails sent", self.period, mailed.sent)
         return mailed

@@ -274,6 +274,23 @@ def test_a_letter_that_another_pass_has_taken_away_meanwhile_is_no_failure(town,
         assert send("2024-06-03") == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_for_good"), [("554 5.7.1 looks like spam", True), ("451 4.7.1 wait", False)]
+)
+def test_a_mail_that_is_refused_is_tried_again_if_that_may_help(
+    town, box, authority, answer, is_for_good
+):
+    box.data = answer
+    with serving(box, certified(authority), Security.TLS) as port:
+        done = run(town.ws, "2024-06-03", port)
+        assert (len(done.undelivered), len(done.failures)) == ((2, 0) if is_for_good else (0, 2))
+        box.data = None
+        again = run(town.ws, "2024-06-04", port)
+    assert again.mailed == (0 if is_for_good else 2)
+    assert again.undelivered == done.undelivered
+    assert again.failures == []
+
+
 def test_an_address_that_is_refused_for_good_is_said_until_it_is_another(town, box, authority):
     box.refusals["water@example.org"] = "550 5.1.1 no such user"
     with serving(box, certified(authority), Security.TLS) as port:
