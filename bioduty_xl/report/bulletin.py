@@ -372,7 +372,8 @@ def _problems(book: _Book) -> Iterator[Heading | Prose]:
         yield ("共", book.count(f"{theme}问题", tally), "条。")
         for words, units in _alike(row for row in rows if row["theme"] == theme).items():
             whose = "、".join(f"{unit}（{'、'.join(items)}）" for unit, items in units.items())
-            yield (f"{whose}：{words}",)
+            alone = len(units) == 1
+            yield (f"{whose}：{words}" if alone else f"{words}反映单位和事项：{whose}。",)
 
 
 def _alike(rows: Iterable[Mapping[Any, Any]]) -> dict[str, dict[str, list[str]]]:

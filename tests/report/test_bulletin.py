@@ -252,6 +252,18 @@ def test_the_same_words_about_several_items_stand_once(some):
     assert once.endswith("）：雨季道路中断。")
 
 
+def test_a_problem_of_several_units_stands_before_their_names(q2, form):
+    for unit in ("市林业局", "市水利局"):
+        words = {**FILLED, "problems": "经费不足，没有着落"}
+        fill(form(unit), q2.inbox / f"{unit}.xlsx", answers={"T03": words})
+    q2.collect(as_of="2024-06-20")
+    lines = section(lines_of(drafted(gathered(q2))), "存在的问题")
+    (once,) = [line for line in lines if "没有着落" in line]
+    assert once.startswith("经费不足，没有着落。反映单位和事项：市")
+    assert "市林业局（" in once and "、市水利局（" in once
+    assert once.endswith("）。")
+
+
 def test_demands_say_by_when_and_the_next_due_date(some):
     lines = section(lines_of(drafted(gathered(some))), "下一步工作要求")
     assert lines[0] == "1. 尽快补报。逾期未报的34个单位，请于2024年7月15日前（含当日）报送。"
