@@ -48,7 +48,7 @@ ADDRESSEE = "各县（区）人民政府，市级相关部门"
 SOURCE_HEADINGS = ("序号", "数据内容", "数值", "工作表!单元格", "取数方法")
 """Of the annex 数据来源."""
 
-_SOURCE_WIDTHS = (12.0, 30.0, 12.0, 56.0, 46.0)
+_SOURCE_WIDTHS = (12.0, 30.0, 14.0, 54.0, 46.0)
 
 
 @dataclass(frozen=True)
