@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import fold
@@ -218,7 +218,12 @@ def state_of(entry: Entry | None, wording: Wording) -> ItemState:
 
 def progress_of(entry: Entry) -> Progress | None:
     """The 进展状态 chosen, widths and blanks folded; None when blank or none of the words."""
-    chosen = fold(entry["status"])
+    return _progress_named(entry["status"])
+
+
+@lru_cache(maxsize=1024)  # few words, and every answer has one
+def _progress_named(text: str) -> Progress | None:
+    chosen = fold(text)
     return next((progress for progress in Progress if fold(progress.value) == chosen), None)
 
 
@@ -227,7 +232,9 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
+_PUNCTUATION = re.compile(r"(?:[^\w\0]|_)+")
+"""What is neither letter nor digit (Unicode's classes L and N)."""
+
+
 def _without_punctuation(text: str) -> str:
-    return "".join(
-        char for char in fold(text) if unicodedata.category(char)[0] in "LN" or char == "\0"
-    )
+    return _PUNCTUATION.sub("", fold(text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -25,6 +24,7 @@ CUT_LENGTHS = frozenset((255, 256, 1023, 1024, 8192, 32767))
 """Lengths at which programs cut a text off: Excel's old and new limits, and those of databases."""
 
 _DIGITS = re.compile(r"\d+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _ENDINGS = "。！？；…）)”』】.!?;"
 _NEGATED = re.compile("(?:无|没有|不存在|并无)[^，。；]{0,6}")
 _FIGURE = re.compile(
@@ -37,7 +37,7 @@ _TEXTS = tuple(c for c in RETURN_FORM.filled_by(Filler.UNIT) if c.kind is Kind.T
 @lru_cache(maxsize=4096)
 def core(text: str) -> str:
     """A text as it is compared with others: letters and digits alone, widths and case folded."""
-    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LN")
+    return _PUNCTUATION.sub("", fold(text))
 
 
 def done_but_unfinished(case: Case) -> Iterator[Hit]:
