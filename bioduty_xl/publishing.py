@@ -64,7 +64,8 @@ class Publisher:
         if closing is not None:
             return write_beside_if_open(self.book, self._published(closing))
         found = gather(self.terms, self.ledger, self.period, as_of)
-        return self._write(found, frames.sheets(found))
+        tables = frames.sheets(found)
+        return self._write(found, tables, frames.shown(tables))
 
     def renew(self, as_of: datetime) -> Path | None:
         """Write the book if it would show anything else than it does, or is gone.
@@ -75,9 +76,10 @@ class Publisher:
         found = gather(self.terms, self.ledger, self.period, as_of)
         tables = frames.sheets(found)
         known = self.ledger.book_shows(self.book.name)
-        if self.book.exists() and known == frames.shown(found, tables):
+        shown = frames.shown(tables)
+        if self.book.exists() and known == shown:
             return None
-        return self._write(found, tables)
+        return self._write(found, tables, shown)
 
     def close(self) -> Path:
         """Publish the quarter as it stood when its last day ended, with a draft bulletin.
@@ -91,7 +93,7 @@ class Publisher:
         content = render(found, tables)
         sha256 = hashlib.sha256(content).hexdigest()
         write_whole(self._kept_file(sha256), content, mode=0o600)
-        path = self._write(found, tables, content)
+        path = self._write(found, tables, frames.shown(tables), content)
         dated = self.terms.calendar.working_day(as_of.date(), 1)
         draft = bulletin.draft(found, tables, self.terms.settings.office, dated)
         write_beside_if_open(self.bulletin, draft)
@@ -99,7 +101,9 @@ class Publisher:
         _log.info("%s: closed as of %s", self.period, as_of.isoformat())
         return path
 
-    def _write(self, found: Evidence, tables: frames.Tables, content: bytes | None = None) -> Path:
+    def _write(
+        self, found: Evidence, tables: frames.Tables, shown: str, content: bytes | None = None
+    ) -> Path:
         path = write_beside_if_open(self.book, content or render(found, tables))
         try:
             self._write_corrections(found)
@@ -109,7 +113,7 @@ class Publisher:
         except TemplateError as error:  # the book itself needs no template
             _log.warning("退回修改和联系人名单没有写出：%s", error)
         if path == self.book:
-            self.ledger.record_book(path.name, frames.shown(found, tables))
+            self.ledger.record_book(path.name, shown)
         _log.info("%s: consolidated as of %s", self.period, found.standing.as_of.isoformat())
         return path
 

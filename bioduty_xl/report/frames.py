@@ -6,7 +6,10 @@ Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is 
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import os
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from bioduty_xl.domain.chasing import Chased
-from bioduty_xl.domain.plan import Plan, Unit, UnitKind
+from bioduty_xl.domain.plan import Plan, UnitKind
 from bioduty_xl.domain.returns import (
     ANSWERED,
     CONTACT_STALE,
@@ -133,12 +136,14 @@ def own_keys(evidence: Evidence) -> tuple[str, ...]:
     for line in evidence.standing.units:
         for cell in line.cells:
             answers = cell.entry.answers if cell.entry else {}
-            met |= dict.fromkeys(key for key, text in answers.items() if key[:1] == OWN and text)
+            for key in answers:
+                if key[:1] == OWN and answers[key]:
+                    met[key] = None
     return tuple(met)
 
 
 def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
-    """The frame of every sheet, by the sheet's key; columns are the declared keys."""
+    """The frame of every sheet and of 与上期相比, by key; columns are the declared keys."""
     every = entries(evidence)
     return {
         OVERVIEW.key: overview(evidence),
@@ -153,6 +158,7 @@ def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
         FILES.key: files(evidence),
         **({LATE_RETURNS.key: late_returns(evidence)} if evidence.late else {}),
         DEFINITIONS.key: _frame(("name", "text"), list(evidence.definitions)),
+        CHANGES.key: changes(evidence),
     }
 
 
@@ -162,17 +168,29 @@ def declared(tables: Mapping[str, pd.DataFrame]) -> tuple[Sheet, ...]:
     return (*REPORT[:-1], *more, REPORT[-1])
 
 
-def shown(evidence: Evidence, tables: Mapping[str, pd.DataFrame]) -> str:
+def shown(tables: Mapping[str, pd.DataFrame]) -> str:
     """A fingerprint of all that a workbook shows, its moment left out: it is worth writing anew
     only when this differs.
     """
-    digest = hashlib.sha256()
-    for key, table in (*tables.items(), (CHANGES.key, changes(evidence))):
+    digest = _Digest()
+    lines = csv.writer(digest, lineterminator=os.linesep)
+    for key, table in tables.items():
         if key == DEFINITIONS.key:
             table = table[table["name"] != AS_OF]
-        digest.update(key.encode())
-        digest.update(table.to_csv(index=False).encode(errors="surrogatepass"))
-    return digest.hexdigest()
+        digest.write(key)
+        lines.writerow(table.columns)
+        lines.writerows(table.itertuples(index=False, name=None))
+    return digest.sha256.hexdigest()
+
+
+class _Digest:
+    """A file that keeps the hash of what is written to it alone."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, text: str) -> None:
+        self.sha256.update(text.encode(errors="surrogatepass"))
 
 
 def overview(evidence: Evidence) -> pd.DataFrame:
@@ -243,15 +261,14 @@ _ITEM_STATES_SHOWN = (ItemState.FILLED, ItemState.NO_PROGRESS, ItemState.NOT_APP
 
 def by_part(evidence: Evidence) -> pd.DataFrame:
     """Required items of each part by state: part, then a column for each of the five states."""
-    every = entries(evidence)
-    required = every[every["required"]]
-    counts = required.pivot_table(
-        index="part", columns="state", values="item", aggfunc="count", fill_value=0, sort=False
+    plan = evidence.plan
+    counts = Counter(
+        (plan.by_key[cell.obligation.item].part, cell.state) for cell in evidence.standing.required
     )
-    states = [state.value for state in _STATE_ORDER]
-    parts = [part.title for part in evidence.plan.parts]
-    table = counts.reindex(index=parts, columns=states, fill_value=0).astype(int)
-    return table.reset_index(names="part")
+    rows = [
+        (part.title, *(counts[part.no, state] for state in _STATE_ORDER)) for part in plan.parts
+    ]
+    return _frame(("part", *(state.value for state in _STATE_ORDER)), rows)
 
 
 _STATE_ORDER = (
@@ -262,8 +279,13 @@ _STATE_ORDER = (
 
 def receipts(evidence: Evidence) -> pd.DataFrame:
     """A row for each unit, in plan order."""
+    others: dict[str, list[str]] = defaultdict(list)
+    for file in evidence.files:
+        if is_other_material(file):
+            others[str(file.unit)].append(file.name)
     return _frame(
-        _keys(RECEIPTS), [_receipt_row(evidence, line) for line in evidence.standing.units]
+        _keys(RECEIPTS),
+        [_receipt_row(evidence, line, others[line.unit.code]) for line in evidence.standing.units],
     )
 
 
@@ -319,8 +341,8 @@ def detail(every: pd.DataFrame, own: tuple[str, ...] = ()) -> pd.DataFrame:
 
 def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
     """Every problem that a unit reported, by item."""
-    reported = every["problems"].map(evidence.wording.is_answer)
-    found = every[reported.astype(bool)]
+    words = {text for text in set(every["problems"]) if evidence.wording.is_answer(text)}
+    found = every[every["problems"].map(words.__contains__).astype(bool)]
     return found.assign(theme=found["problems"].map(theme_of))[list(_keys(PROBLEMS))]
 
 
@@ -462,23 +484,26 @@ def _duty_row(
     evidence: Evidence, line: UnitStanding, cell: Cell, own: tuple[str, ...]
 ) -> tuple[object, ...]:
     duty, entry = cell.obligation, cell.entry
+    answers = entry.answers if entry else {}
     before = evidence.before(line.unit.code, duty.item) if entry else None
     reported = before is not None and evidence.wording.is_answer(before["problems"])
     return (
         *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
         cell.state.value if cell.state else "",
-        *(entry[key] if entry else "" for key in ANSWER_KEYS),
-        (before["next_steps"] if before else entry["previous"]) if entry else "",
+        *[answers.get(key, "") for key in ANSWER_KEYS],
+        before["next_steps"] if before else answers.get("previous", ""),
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
         entry is not None and "progress" in entry.unreadable,
         before["status"] if before else "",
         "是" if reported else "",
-        *(entry[key] if entry else "" for key in own),
+        *[answers.get(key, "") for key in own],
     )
 
 
-def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
+def _receipt_row(
+    evidence: Evidence, line: UnitStanding, others: Sequence[str]
+) -> tuple[object, ...]:
     receipt = line.receipt
     file = evidence.newest.get(line.unit.code)
     required = len(line.required)
@@ -495,13 +520,13 @@ def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
         *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
         *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
         file.name if file else "",
-        "、".join(other.name for other in evidence.files if is_other_material(other, line.unit)),
+        "、".join(others),
     )
 
 
-def is_other_material(file: FileRecord, unit: Unit) -> bool:
-    """Whether a file came from a unit, as a person decided, but holds no readable return."""
-    return file.unit == unit.code and file.verdict in (Verdict.HELD, Verdict.REJECTED)
+def is_other_material(file: FileRecord) -> bool:
+    """Whether a file came from some unit, as a person decided, but holds no readable return."""
+    return file.unit is not None and file.verdict in (Verdict.HELD, Verdict.REJECTED)
 
 
 def _why(wording: Wording, row: Mapping[Any, Any]) -> str:

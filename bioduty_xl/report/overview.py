@@ -58,7 +58,7 @@ def write_overview(
     _write_figures(book, worksheet, figures)
     _write_parts(book, worksheet, parts)
     _add_charts(book, worksheet, figures, parts)
-    _write_changes(book, worksheet, frames.changes(evidence), _FIGURES_ROW + len(parts) + 17)
+    _write_changes(book, worksheet, tables[CHANGES.key], _FIGURES_ROW + len(parts) + 17)
     _write_links(book, worksheet, frames.declared(tables), _FIGURES_ROW + len(figures) + 2)
     worksheet.set_landscape()
     worksheet.set_paper(9)
