@@ -61,6 +61,7 @@ def settle(workspace: Workspace, units: int, *periods: str, share: float = 0.9) 
     write_plan(plan, workspace.root / "plan.xlsx")
     chance = random.Random(units)
     workspace.state_dir.mkdir(exist_ok=True)
+    (workspace.state_dir / "signing.key").write_text("bd" * 32, encoding="ascii")
     with Ledger(workspace.state_dir / "ledger.sqlite") as ledger:
         ledger._db.execute("PRAGMA synchronous = OFF")  # nothing here outlives the test
         for text in periods:

@@ -207,13 +207,21 @@ def _text(text: str) -> str:
     plain = text.isprintable() and text[0] != " " != text[-1] and len(text) <= CELL_LIMIT // 2
     if plain and not ("&" in text or "<" in text or ">" in text or "_x" in text):
         return f' t="inlineStr"><is><t>{text}</t></is></c>'
-    text = writable(text)
+    runs = _LIKE_ESCAPES.split(writable(text))
+    said = "".join(f"<r>{_run(run)}</r>" for run in runs) if len(runs) > 1 else _run(runs[0])
+    return f' t="inlineStr"><is>{said}</is></c>'
+
+
+def _run(text: str) -> str:
     space = ' xml:space="preserve"' if text != text.strip() else ""
-    return f' t="inlineStr"><is><t{space}>{_escaped(text)}</t></is></c>'
+    return f"<t{space}>{_escaped(text)}</t>"
 
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_ESCAPE_ITSELF = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+_LIKE_ESCAPES = re.compile("(?<=_)(?=x[0-9A-Fa-f]{4}_)")
+"""Where a text that looks like an escaped character is parted: no program that reads the parts for
+themselves takes it for one, where not all know the escape of the escape.
+"""
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
@@ -231,7 +239,6 @@ def writable(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """A text in XML; what XML cannot hold as Excel writes it: _x0001_"""
-    text = _ESCAPE_ITSELF.sub("_x005F_", text)
     text = _UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
