@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bioduty_xl.config import Office
@@ -26,7 +28,7 @@ from bioduty_xl.layout.sheets import (
     NO_PREVIOUS_ANSWER,
     NOT_RETURNED_BEFORE,
 )
-from bioduty_xl.ledger import Ledger
+from bioduty_xl.ledger import FileRecord, Ledger
 from bioduty_xl.terms import Terms
 
 _FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
@@ -80,7 +82,7 @@ class Handout:
         write_return_form(
             order,
             self.plan,
-            [duty for duty in self._obligations if duty.unit == unit.code],
+            self._duties[unit.code],
             self.seal,
             self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
@@ -98,7 +100,7 @@ class Handout:
         write_return_form(
             self._order(FormKind.RETURN, unit),
             self.plan,
-            [duty for duty in self._obligations if duty.unit == unit.code],
+            self._duties[unit.code],
             self.seal,
             self.terms.settings.wording,
             self.template(RETURN_TEMPLATE),
@@ -116,9 +118,25 @@ class Handout:
         """The plan of the period."""
         return self.terms.plan(self.period)
 
-    @property
-    def _obligations(self) -> tuple[Obligation, ...]:
-        return self.terms.obligations(self.period)
+    @cached_property
+    def _duties(self) -> Mapping[str, Sequence[Obligation]]:
+        """What each unit answers for, by its code, in plan order."""
+        duties: dict[str, list[Obligation]] = defaultdict(list)
+        for duty in self.terms.obligations(self.period):
+            duties[duty.unit].append(duty)
+        return duties
+
+    @cached_property
+    def _returned_before(self) -> Mapping[str, Sequence[FileRecord]] | None:
+        """The returns of the quarter before, by unit code; None where no form was handed out."""
+        before = self.period.shift(-1)
+        if not self.ledger.units_with_form(FormKind.RETURN, before):
+            return None
+        return self.ledger.revisions(FormKind.RETURN, before)
+
+    @cached_property
+    def _contact_forms(self) -> Mapping[str, FileRecord]:
+        return self.ledger.contact_forms()
 
     def _order(self, kind: FormKind, unit: Unit) -> Order:
         calendar = self.terms.calendar
@@ -138,11 +156,10 @@ class Handout:
         """What the unit said last quarter that it would do next, by item; what it has taken over
         from a unit that was merged into it, that one said.
         """
-        before = self.period.shift(-1)
         items = [item.key for item in self.plan.items]
-        if not self.ledger.units_with_form(FormKind.RETURN, before):
+        revisions = self._returned_before
+        if revisions is None:
             return dict.fromkeys(items, NO_PREVIOUS)
-        revisions = self.ledger.revisions(FormKind.RETURN, before)
         merged = self.terms.predecessors(self.period).get(unit.code, ())
         said: dict[str, str] = {}
         for code in (*merged, unit.code):  # its own words go before those of others
@@ -158,8 +175,8 @@ class Handout:
         return EXEMPT_BEFORE if exempt else NOT_RETURNED_BEFORE
 
     def _contacts(self, unit: Unit) -> tuple[Contact, ...]:
-        forms = self.ledger.contact_forms()
-        return self.ledger.contacts_in(forms[unit.code]) if unit.code in forms else ()
+        form = self._contact_forms.get(unit.code)
+        return self.ledger.contacts_in(form) if form else ()
 
 
 def _promises(entries: Sequence[Entry]) -> dict[str, str]:
