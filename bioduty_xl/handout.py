@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from bioduty_xl.forms.writer import (
     write_contacts_form,
     write_return_form,
 )
+from bioduty_xl.layout.packaged import version
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
     EXEMPT_BEFORE,
@@ -109,6 +111,39 @@ class Handout:
         )
         return path
 
+    def correction_made_of(self, unit: Unit, correction: Correction) -> str:
+        """A fingerprint of all that a unit's correction copy is made of: of the same the same copy
+        comes.
+        """
+        return _fingerprint(
+            self._made_with(RETURN_TEMPLATE),
+            self._order(FormKind.RETURN, unit),
+            self._duties[unit.code],
+            sorted(correction.header.items()),
+            [
+                (entry.item, sorted(entry.answers.items()), sorted(entry.unreadable))
+                for entry in correction.entries.values()
+            ],
+            correction.findings,
+        )
+
+    def contact_list_made_of(self, contacts: Mapping[str, Sequence[Contact]]) -> str:
+        """A fingerprint of all that the list of contacts is made of."""
+        return _fingerprint(self._made_with(CONTACTS_TEMPLATE), sorted(contacts.items()))
+
+    def _made_with(self, template: str) -> str:
+        """What all papers of one template have in common."""
+        if template not in self._common:
+            self._common[template] = _fingerprint(
+                *(version(), self.plan, self.terms.settings.wording),
+                self.template(template).read_bytes(),
+            )
+        return self._common[template]
+
+    @cached_property
+    def _common(self) -> dict[str, str]:
+        return {}
+
     def correction_file(self, unit: Unit) -> Path:
         """Where a unit's correction copy goes."""
         return self.folder / "corrections" / f"{file_name(unit)}_{self.period}_退回修改.xlsx"
@@ -177,6 +212,11 @@ class Handout:
     def _contacts(self, unit: Unit) -> tuple[Contact, ...]:
         form = self._contact_forms.get(unit.code)
         return self.ledger.contacts_in(form) if form else ()
+
+
+def _fingerprint(*values: object) -> str:
+    """Of values whose text says all that they are."""
+    return hashlib.sha256(repr(values).encode(errors="surrogatepass")).hexdigest()
 
 
 def _promises(entries: Sequence[Entry]) -> dict[str, str]:

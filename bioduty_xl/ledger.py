@@ -528,10 +528,14 @@ class Ledger:
 
     def record_book(self, name: str, shown: str) -> None:
         """Put on record what a book shows."""
+        self.record_books({name: shown})
+
+    def record_books(self, shown: Mapping[str, str]) -> None:
+        """Put on record what books show, or other papers are made of, by their names."""
         with self._transaction() as db:
-            db.execute(
+            db.executemany(
                 "INSERT INTO books VALUES (?, ?) ON CONFLICT DO UPDATE SET shown = excluded.shown",
-                (name, shown),
+                shown.items(),
             )
 
     def close(self, closing: Closing, files: Sequence[FileRecord]) -> None:

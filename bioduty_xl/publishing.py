@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from bioduty_xl.domain.calendar import end_of_day
 from bioduty_xl.domain.period import Period
+from bioduty_xl.domain.returns import Finding
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.errors import LedgerError, TemplateError
 from bioduty_xl.evidence import gather
@@ -27,6 +32,21 @@ from bioduty_xl.report.evidence import Evidence
 from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """A workbook that goes with a book.
+
+    Attributes:
+        path: where it stands.
+        made_of: a fingerprint of all that it is made of.
+        write: makes it.
+    """
+
+    path: Path
+    made_of: str
+    write: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -106,10 +126,7 @@ class Publisher:
     ) -> Path:
         path = write_beside_if_open(self.book, content or render(found, tables))
         try:
-            self._write_corrections(found)
-            if found.contacts:
-                listed = {unit: people for unit, (_, people) in found.contacts.items()}
-                self.handout.list_contacts(listed, self.contact_list)
+            self._write_papers(found)
         except TemplateError as error:  # the book itself needs no template
             _log.warning("退回修改和联系人名单没有写出：%s", error)
         if path == self.book:
@@ -117,19 +134,47 @@ class Publisher:
         _log.info("%s: consolidated as of %s", self.period, found.standing.as_of.isoformat())
         return path
 
-    def _write_corrections(self, found: Evidence) -> None:
+    def _write_papers(self, found: Evidence) -> None:
+        """The papers that go with the book; one that stands there as it was written, made of the
+        same things, is left alone.
+        """
+        written = {}
+        for paper in chain(self._corrections(found), self._contacts(found)):
+            known = self.ledger.book_shows(paper.path.name)
+            if known != f"{paper.made_of} {_hash_of(paper.path)}":
+                paper.write()
+                written[paper.path.name] = f"{paper.made_of} {_hash_of(paper.path)}"
+        if written:
+            self.ledger.record_books(written)
+
+    def _corrections(self, found: Evidence) -> Iterator[_Paper]:
         """A correction copy for each return with errors; a copy that is no longer needed goes."""
-        errors = {file.unit for file, finding in found.return_findings if finding.is_error}
-        for unit in found.plan.units:
-            path = self.handout.correction_file(unit)
-            if unit.code in errors:
-                file = found.newest[unit.code]
-                rows = {entry.item: entry for entry in self.ledger.entries(file)}
-                said = [finding for one, finding in found.return_findings if one.id == file.id]
-                self.handout.correct(unit, Correction(file.header, rows, said))
+        said: dict[str, list[Finding]] = defaultdict(list)
+        for file, finding in found.return_findings:
+            said[str(file.unit)].append(finding)
+        for line in found.standing.units:
+            path, findings = self.handout.correction_file(line.unit), said[line.unit.code]
+            if line.receipt and any(finding.is_error for finding in findings):
+                header = found.newest[line.unit.code].header
+                correction = Correction(header, line.receipt.entries, findings)
+                yield _Paper(
+                    path,
+                    self.handout.correction_made_of(line.unit, correction),
+                    partial(self.handout.correct, line.unit, correction),
+                )
             elif path.exists():
                 _log.info("%s: a correction copy is no longer needed", self.period)
                 path.unlink()
+
+    def _contacts(self, found: Evidence) -> Iterator[_Paper]:
+        """The list of contacts, once there are any."""
+        if found.contacts:
+            listed = {unit: people for unit, (_, people) in found.contacts.items()}
+            yield _Paper(
+                self.contact_list,
+                self.handout.contact_list_made_of(listed),
+                partial(self.handout.list_contacts, listed, self.contact_list),
+            )
 
     def _counted(self, as_of: datetime) -> list[FileRecord]:
         """The accepted files that the closed book shows, or that newer ones in it replace."""
@@ -156,3 +201,8 @@ class Publisher:
 
     def _kept_file(self, sha256: str) -> Path:
         return self.kept / f"{sha256}.xlsx"
+
+
+def _hash_of(path: Path) -> str:
+    """Of a file's bytes; empty where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,7 +1,8 @@
-"""The workbooks that travel in the wheel: both templates, and the plan of the letter."""
+"""What travels in the wheel: its version, both templates, and the plan of the letter."""
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 PLAN = "responsibility_plan.xlsx"
@@ -17,3 +18,11 @@ def packaged(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     places = (package / "templates", package.parent / "templates", package.parent)
     return next(place / name for place in places if (place / name).is_file())
+
+
+def version() -> str:
+    """The installed program's version; empty in a checkout that is not installed."""
+    try:
+        return metadata.version("bioduty-xl")
+    except metadata.PackageNotFoundError:
+        return ""
