@@ -29,6 +29,7 @@ from bioduty_xl.ledger import Closing, FileRecord, Ledger
 from bioduty_xl.report import bulletin, frames
 from bioduty_xl.report.book import render
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.parquet import require_pyarrow, to_parquet
 from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
@@ -74,17 +75,35 @@ class Publisher:
         """The quarter."""
         return self.handout.period
 
-    def write(self, as_of: datetime) -> Path:
+    def write(self, as_of: datetime, merge: Path | None = None) -> Path:
         """Write the book, or bring a closed one back as it was published.
+
+        Args:
+            merge: where the full merge goes as Parquet, too; that of a closed quarter is made
+                anew, as of its closing. None: nowhere.
 
         Returns:
             Its path; beside the usual one where that is open in another program.
+
+        Raises:
+            ConfigError: the extra that writes Parquet is not installed.
         """
+        if merge is not None:
+            require_pyarrow()
         closing = self.ledger.closing(self.period)
-        if closing is not None:
-            return write_beside_if_open(self.book, self._published(closing))
+        if closing is None:
+            return self._write_open(as_of, merge)
+        if merge is not None:
+            found = gather(self.terms, self.ledger, self.period, closing.as_of)
+            write_whole(merge, to_parquet(frames.entries(found), found.standing))
+        return write_beside_if_open(self.book, self._published(closing))
+
+    def _write_open(self, as_of: datetime, merge: Path | None) -> Path:
         found = gather(self.terms, self.ledger, self.period, as_of)
-        tables = frames.sheets(found)
+        every = frames.entries(found)
+        if merge is not None:
+            write_whole(merge, to_parquet(every, found.standing))
+        tables = frames.sheets(found, every)
         return self._write(found, tables, frames.shown(tables))
 
     def renew(self, as_of: datetime) -> Path | None:

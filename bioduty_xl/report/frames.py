@@ -142,9 +142,18 @@ def own_keys(evidence: Evidence) -> tuple[str, ...]:
     return tuple(met)
 
 
-def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
-    """The frame of every sheet and of 与上期相比, by key; columns are the declared keys."""
-    every = entries(evidence)
+def given_out(every: pd.DataFrame) -> pd.DataFrame:
+    """`entries` without the columns that only the sheets are made from."""
+    return every.drop(columns=[*_HELPERS, "unit_order"])
+
+
+def sheets(evidence: Evidence, every: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+    """The frame of every sheet and of 与上期相比, by key; columns are the declared keys.
+
+    Args:
+        every: `entries` of the evidence, where they were merged already.
+    """
+    every = entries(evidence) if every is None else every
     return {
         OVERVIEW.key: overview(evidence),
         RECEIPTS.key: receipts(evidence),

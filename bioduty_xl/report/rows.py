@@ -227,7 +227,7 @@ _UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 def writable(text: str) -> str:
     """A text that a cell can hold: no lone surrogates, within Excel's limit, the cut said."""
-    text = _SURROGATES.sub("\ufffd", text)
+    text = sound(text)
     if len(text) <= CELL_LIMIT // 2:
         return text
     units = text.encode("utf-16-le")
@@ -235,6 +235,11 @@ def writable(text: str) -> str:
         return text
     kept = units[: 2 * (CELL_LIMIT - len(_CUT))].decode("utf-16-le", "ignore")
     return kept + _CUT
+
+
+def sound(text: str) -> str:
+    """A text without lone surrogates, which no file can hold."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def _escaped(text: str) -> str:
