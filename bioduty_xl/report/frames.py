@@ -323,7 +323,8 @@ def missing_items(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
         ["unit_order", "no"], kind="stable"
     )
     why = [_why(evidence.wording, row) for row in missing.to_dict("records")]
-    return missing.assign(why=why)[list(_keys(MISSING_ITEMS))]
+    texts = pd.Series(why, index=missing.index, dtype=object)
+    return missing.assign(why=texts)[list(_keys(MISSING_ITEMS))]
 
 
 def matrix(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
