@@ -2,12 +2,15 @@
 
 import io
 
+import pandas as pd
 import pytest
 from openpyxl import load_workbook
 from province import settle
+from python_calamine import CalamineWorkbook
 
 from bioduty_xl import Workspace, evidence
 from bioduty_xl.domain.calendar import moment
+from bioduty_xl.layout.columns import Column, Kind, Sheet
 from bioduty_xl.layout.sheets import (
     DETAIL,
     FINDINGS,
@@ -18,7 +21,8 @@ from bioduty_xl.layout.sheets import (
     RECEIPTS,
 )
 from bioduty_xl.report import book
-from bioduty_xl.report.pieces import Limits
+from bioduty_xl.report.packing import StreamedBook
+from bioduty_xl.report.pieces import EXCEL, Limits, pieces
 
 FEW = Limits(rows=22, columns=25)
 
@@ -163,3 +167,19 @@ def test_counts_lead_to_their_units_first_row_in_the_right_piece(split):
                     assert number == 2 or there.cell(number - 1, column).value != code
                     linked += 1
     assert linked > 10
+
+
+@pytest.mark.slow
+def test_more_rows_than_excel_takes_are_shared_out_for_real():
+    count = EXCEL.rows + 30
+    sheet = Sheet("some", "清单", (Column("n", "号", Kind.NUMBER), Column("t", "说明", Kind.TEXT)))
+    table = pd.DataFrame({"n": range(count), "t": [f"第{n % 1000}类" for n in range(count)]})
+    made = StreamedBook("清单", moment("2024-07-05"))
+    for piece in pieces(sheet, table, ()):
+        book._write_table(made, made.book.add_worksheet(piece.sheet.title), piece, back=None)
+    read = CalamineWorkbook.from_filelike(io.BytesIO(made.close()))
+    first, second = (read.get_sheet_by_name(name).to_python() for name in read.sheet_names)
+    assert read.sheet_names == ["清单_1", "清单_2"]
+    assert (len(first), len(second)) == (EXCEL.rows, 32)
+    assert [row[0] for row in first[1:] + second[1:]] == list(range(count))
+    assert second[-1] == [count - 1, f"第{(count - 1) % 1000}类"]
