@@ -6,7 +6,7 @@ import pytest
 from books import FILLED, add_row, fill, fill_contacts
 from openpyxl import load_workbook
 
-from bioduty_xl import Workspace
+from bioduty_xl import Workspace, handout
 from bioduty_xl.handout import Handout
 
 AS_OF = "2024-06-26"
@@ -111,6 +111,12 @@ def test_another_template_renews_every_copy(faulty, written):
     anew(faulty)
     assert written == ["市林业局", "市水利局"]
     assert load_workbook(copy_of(faulty))["填报说明"]["A1"].value == "另一份说明"
+
+
+def test_another_version_of_the_program_renews_every_paper(faulty, written, monkeypatch):
+    monkeypatch.setattr(handout, "version", lambda: "9.9")
+    anew(faulty)
+    assert written == ["市林业局", "市水利局", "contacts.xlsx"]
 
 
 def test_the_list_of_contacts_is_renewed_with_its_template_and_its_contacts(faulty, written):

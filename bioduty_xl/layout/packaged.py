@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 
 PLAN = "responsibility_plan.xlsx"
@@ -22,6 +21,8 @@ def packaged(name: str) -> Path:
 
 def version() -> str:
     """The installed program's version; empty in a checkout that is not installed."""
+    from importlib import metadata  # takes long to import, and few ask
+
     try:
         return metadata.version("bioduty-xl")
     except metadata.PackageNotFoundError:

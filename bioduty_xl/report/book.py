@@ -37,8 +37,8 @@ from bioduty_xl.report.rows import Rows
 _A3, _A4 = 8, 9
 """Paper sizes, as Excel numbers them."""
 
-_LINKS = 65_530
-"""Links that Excel keeps on a worksheet."""
+_LINKS = 65_529
+"""Links that Excel keeps on a worksheet, beside the one back to 总览."""
 
 _NOTHING = {
     "overdue": "本期截至统计时点没有逾期单位",

@@ -37,8 +37,8 @@ _MEASURED = (Kind.TEXT, Kind.WORD, Kind.CHOICE)
 _LEAST = 18.0
 """Height of a row of one line, in points."""
 
-_MARKUP = 64
-"""Bytes that the XML of a cell takes beside its text."""
+_MARKUP = 128
+"""Bytes that the XML of a cell takes beside its text, at the very most."""
 
 _LONGEST_ESCAPE = 7
 """Bytes that a character may take: _x0001_"""

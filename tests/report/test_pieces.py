@@ -169,6 +169,13 @@ def test_counts_lead_to_their_units_first_row_in_the_right_piece(split):
     assert linked > 10
 
 
+def test_no_worksheet_has_more_links_than_excel_keeps(found, monkeypatch):
+    monkeypatch.setattr(book, "_LINKS", 3)
+    sheet = load_workbook(io.BytesIO(book.render(found)))[RECEIPTS.title]
+    linked = [cell for row in sheet.iter_rows(min_row=2) for cell in row if cell.hyperlink]
+    assert len(linked) == 3
+
+
 @pytest.mark.slow
 def test_more_rows_than_excel_takes_are_shared_out_for_real():
     count = EXCEL.rows + 30

@@ -23,9 +23,10 @@ from bioduty_xl.layout.columns import Column, Kind, Sheet
 from bioduty_xl.layout.sheets import (
     OVERVIEW,
 )
-from bioduty_xl.report import book, frames
+from bioduty_xl.report import book, frames, packing
 from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.pieces import Limits, pieces
+from bioduty_xl.report.rows import Rows
 
 HOSTILE = (
     *("=1+1", "+1", "-1", "@SUM(A1)", "http://example.com", '=HYPERLINK("http://x")'),
@@ -205,6 +206,34 @@ def test_rows_are_in_order_over_many_batches():
     columns = (Column("n", "号", Kind.NUMBER), Column("t", "文", Kind.TEXT), Column("w", "词"))
     read = opened(one_table(rows, *columns))["表"].iter_rows(min_row=2, values_only=True)
     assert list(read) == rows
+
+
+@pytest.mark.office
+def test_a_very_long_part_takes_the_longer_kind_of_entry_which_all_can_read(
+    monkeypatch, office, tmp_path
+):
+    """What is kept for parts of more than two gigabytes, on a short one."""
+    rows = [(f"第{n}行",) for n in range(700)]
+    usual = one_table(rows, Column("a", "甲"))
+    monkeypatch.setattr(packing, "_ZIP64", 1000)
+    long = one_table(rows, Column("a", "甲"))
+    assert len(long) > len(usual)
+    read = opened(long)["表"].iter_rows(min_row=2, values_only=True)
+    assert list(read) == rows
+    calamine = CalamineWorkbook.from_filelike(io.BytesIO(long)).get_sheet_by_name("表")
+    assert calamine.to_python()[1:] == [list(row) for row in rows]
+    (tmp_path / "a.xlsx").write_bytes(long)
+    _, values = office.run(libreoffice.opening(tmp_path / "a.xlsx"), {"do": "values"})
+    assert values["表"][1:] == [list(row) for row in rows]
+
+
+def test_the_size_of_a_part_is_never_estimated_too_small():
+    texts = ["\x01" * 50, "&" * 50, "_x0041_" * 9, "长" * 50, "", " 文 "]
+    columns = (Column("a", "甲", Kind.TEXT), Column("n", "号", Kind.NUMBER))
+    table = pd.DataFrame([(text, -1.2345678901234567e-300) for text in texts], dtype=object)
+    rows = Rows(columns, table)
+    written = b"".join(rows.xml(dict.fromkeys(rows.looks, "1234")))
+    assert len(written) < rows.most_bytes < 4 * len(written)
 
 
 def test_the_same_evidence_gives_the_same_bytes_in_every_process(tmp_path):
