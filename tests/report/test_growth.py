@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from province import settle
 
 import bioduty_xl
@@ -33,6 +34,7 @@ def lines_run(work):
     return lines
 
 
+@pytest.mark.slow
 def test_four_times_the_units_cost_four_times_the_work(tmp_path):
     few, many = (
         settle(Workspace.create(tmp_path / str(units)), units, "2024Q1", "2024Q2")

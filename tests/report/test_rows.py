@@ -244,7 +244,7 @@ def test_the_same_evidence_gives_the_same_bytes_in_every_process(tmp_path):
         "print(hashlib.sha256(path.read_bytes()).hexdigest())\n"
     )
     seen = set()
-    for seed in ("1", "2", "3"):
+    for seed in ("1", "2"):
         made.report_file("2024Q2").unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-c", code, str(made.root)],
