@@ -299,17 +299,28 @@ def collect(options: Options, executor: str | None) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-def consolidate(options: Options, period: str | None) -> None:
+@click.option(
+    "--parquet",
+    is_flag=True,
+    help="另写一个 Parquet 文件：全部应报事项及答复，供其他程序使用（须安装 bioduty-xl[parquet]）",
+)
+def consolidate(options: Options, period: str | None, parquet: bool) -> None:
     """汇总一个报送期，写出汇总工作簿。"""
     workspace = options.open()
     chosen = _period(workspace, options, period)
     with printing.progress(options.quiet) as progress:
-        path = workspace.consolidate(chosen, as_of=options.as_of, progress=progress)
+        path = workspace.consolidate(
+            chosen, as_of=options.as_of, parquet=parquet, progress=progress
+        )
     data = {"period": chosen, "as_of": options.as_of.isoformat(), "workbook": str(path)}
+    written = [path]
+    if parquet:
+        written.append(workspace.parquet_file(chosen))
+        data["parquet"] = str(written[-1])
     usual = workspace.report_file(chosen)
     if path != usual:
         click.echo(f"{usual.name} 正被其他程序打开，已另存为 {path.name}", err=True)
-    options.print(f"已写出：{path}", data)
+    options.print("\n".join(f"已写出：{one}" for one in written), data)
 
 
 @_command(cli)

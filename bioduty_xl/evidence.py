@@ -41,9 +41,17 @@ _GROUNDS = {
 }
 
 
-def take_standing(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Standing:
-    """Where a period stands, by what was received up to a moment."""
-    return _stand(terms, ledger, period, as_of, _returns(terms, ledger, period, as_of))
+def take_standing(
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime, *, compared: bool = True
+) -> Standing:
+    """Where a period stands, by what was received up to a moment.
+
+    Args:
+        compared: count the findings that come of comparing units; who asks for states and answers
+            alone is spared the comparison.
+    """
+    returns = _returns(terms, ledger, period, as_of, compared=compared)
+    return _stand(terms, ledger, period, as_of, returns)
 
 
 def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evidence:
@@ -230,7 +238,8 @@ def _quarter_before(
     if not ledger.units_with_form(FormKind.RETURN, before):
         return None
     closing = ledger.closing(before)
-    return take_standing(terms, ledger, before, closing.as_of if closing else as_of)
+    moment = closing.as_of if closing else as_of
+    return take_standing(terms, ledger, before, moment, compared=False)
 
 
 @dataclass(frozen=True)
@@ -266,35 +275,52 @@ class _Returned:
         )
 
 
-def _returns(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> dict[str, _Returned]:
+def _returns(
+    terms: Terms, ledger: Ledger, period: Period, as_of: datetime, *, compared: bool = True
+) -> dict[str, _Returned]:
     """What came back, by unit code."""
-    plan, settings = terms.plan(period), terms.settings
     revisions = ledger.revisions(FormKind.RETURN, period, as_of)
     entries = {
         unit: {entry.item: entry for entry in ledger.entries(files[-1])}
         for unit, files in revisions.items()
     }
-    quarter = Quarter(
-        plan,
-        [
-            Filed(unit.code, entries[unit.code], revisions[unit.code][-1].header)
-            for unit in plan.units
-            if unit.code in revisions
-        ],
-        {(duty.unit, duty.item): duty.role for duty in plan.obligations()},
-        {unit: ledger.contacts_in(file) for unit, file in ledger.contact_forms(as_of).items()},
-        settings.wording,
-        settings.rules,
-    )
-    compared, truly = compare(quarter), terms.true_receipts(period, as_of)
+    said: Mapping[str, tuple[Finding, ...]] = {}
+    if compared:
+        headers = {unit: files[-1].header for unit, files in revisions.items()}
+        said = compare(_quarter(terms, ledger, period, as_of, entries, headers))
+    truly = terms.true_receipts(period, as_of)
     return {
         unit: _Returned(
             *(files, entries[unit]),
-            (*_wanted(settings, ledger, files[-1]), *compared.get(unit, ())),
+            (*_wanted(terms.settings, ledger, files[-1]), *said.get(unit, ())),
             truly.get(unit),
         )
         for unit, files in revisions.items()
     }
+
+
+def _quarter(
+    terms: Terms,
+    ledger: Ledger,
+    period: Period,
+    as_of: datetime,
+    entries: Mapping[str, Mapping[str, Entry]],
+    headers: Mapping[str, Mapping[str, str]],
+) -> Quarter:
+    """The returns that count, by unit code, as the rules that compare units take them."""
+    plan = terms.plan(period)
+    return Quarter(
+        plan,
+        [
+            Filed(unit.code, entries[unit.code], headers[unit.code])
+            for unit in plan.units
+            if unit.code in entries
+        ],
+        {(code, item.key): role for item in plan.items for code, role in item.assignments},
+        {unit: ledger.contacts_in(file) for unit, file in ledger.contact_forms(as_of).items()},
+        terms.settings.wording,
+        terms.settings.rules,
+    )
 
 
 def _wanted(settings: Settings, ledger: Ledger, file: FileRecord) -> tuple[Finding, ...]:

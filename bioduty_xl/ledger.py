@@ -602,9 +602,12 @@ class Ledger:
             " WHERE file = ? ORDER BY item",
             (file.id,),
         )
+        texts = ",".join(f"[{answers},{cells},{keys}]" for _, answers, _, cells, keys in rows)
         return tuple(
-            Entry(item, json.loads(answers), sheet, json.loads(cells), frozenset(json.loads(keys)))
-            for item, answers, sheet, cells, keys in rows
+            Entry(item, answers, sheet, cells, frozenset(keys))
+            for (item, _, sheet, _, _), (answers, cells, keys) in zip(
+                rows, json.loads(f"[{texts}]"), strict=True
+            )
         )
 
     def answers(self, files: Iterable[FileRecord], column: str) -> dict[int, dict[str, str]]:

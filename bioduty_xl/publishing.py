@@ -28,6 +28,7 @@ from bioduty_xl.ledger import Book, Closing, CorrectionCopy, FileRecord, Ledger
 from bioduty_xl.report import bulletin, frames
 from bioduty_xl.report.book import render
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.parquet import require_pyarrow, to_parquet
 from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
@@ -56,18 +57,37 @@ class Publisher:
         """The quarter."""
         return self.handout.period
 
-    def write(self, as_of: datetime) -> Path:
+    def write(self, as_of: datetime, merge: Path | None = None) -> Path:
         """Write the book, or bring a closed one back as it was published.
+
+        Args:
+            merge: where the full merge goes as Parquet, too; that of a closed quarter is made
+                anew, as of its closing. None: nowhere.
 
         Returns:
             Its path; beside the usual one where that is open in another program.
+
+        Raises:
+            ConfigError: the extra that writes Parquet is not installed.
         """
+        if merge is not None:
+            require_pyarrow()
         closing = self.ledger.closing(self.period)
-        if closing is not None:
-            content = self._published(closing)
-            return self._put(content, self.ledger.book(self.file.name).shown)
+        if closing is None:
+            return self._write_open(as_of, merge)
+        if merge is not None:
+            found = gather(self.terms, self.ledger, self.period, closing.as_of)
+            write_whole(merge, to_parquet(frames.entries(found), found.standing))
+        content = self._published(closing)
+        return self._put(content, self.ledger.book(self.file.name).shown)
+
+    def _write_open(self, as_of: datetime, merge: Path | None) -> Path:
         found = gather(self.terms, self.ledger, self.period, as_of)
-        return self._write(found, frames.sheets(found))
+        every = frames.entries(found)
+        if merge is not None:
+            write_whole(merge, to_parquet(every, found.standing))
+        tables = frames.sheets(found, every)
+        return self._write(found, tables, frames.shown(found, tables))
 
     def renew(self, as_of: datetime) -> Path | None:
         """Write the book if it would show anything else than it does, or is gone.
@@ -77,10 +97,10 @@ class Publisher:
         """
         found = gather(self.terms, self.ledger, self.period, as_of)
         tables = frames.sheets(found)
-        known = self.ledger.book(self.file.name).shown
-        if self.file.exists() and known == frames.shown(found, tables):
+        known, shown = self.ledger.book(self.file.name).shown, frames.shown(found, tables)
+        if self.file.exists() and known == shown:
             return None
-        return self._write(found, tables)
+        return self._write(found, tables, shown)
 
     def close(self) -> Path:
         """Publish the quarter as it stood when its last day ended, with a draft bulletin and the
@@ -98,7 +118,7 @@ class Publisher:
         content = render(found, tables)
         sha256 = hashlib.sha256(content).hexdigest()
         write_whole(self._kept_file(sha256), content, mode=0o600)
-        path = self._write(found, tables, content)
+        path = self._write(found, tables, frames.shown(found, tables), content)
         dated = self.terms.calendar.working_day(as_of.date(), 1)
         draft = bulletin.draft(found, tables, self.terms.settings.office, dated)
         write_beside_if_open(self.bulletin, draft)
@@ -157,8 +177,10 @@ class Publisher:
             raise open_elsewhere[0]
         return written
 
-    def _write(self, found: Evidence, tables: frames.Tables, content: bytes | None = None) -> Path:
-        path = self._put(content or render(found, tables), frames.shown(found, tables))
+    def _write(
+        self, found: Evidence, tables: frames.Tables, shown: str, content: bytes | None = None
+    ) -> Path:
+        path = self._put(content or render(found, tables), shown)
         _log.info("%s: consolidated as of %s", self.period, found.standing.as_of.isoformat())
         return path
 

@@ -206,6 +206,10 @@ class Workspace:
         """The consolidated workbook of a period."""
         return self.outbox(period) / f"汇总_{self.period(period)}.xlsx"
 
+    def parquet_file(self, period: str | Period) -> Path:
+        """The full merge of a period as Parquet."""
+        return self.report_file(period).with_suffix(".parquet")
+
     @property
     def contact_list_file(self) -> Path:
         """联系人名单 of all units, in the letter's own form."""
@@ -490,7 +494,12 @@ class Workspace:
             return reception.look_at(path, str(file), sha256)[0]
 
     def consolidate(
-        self, period: str | Period, *, as_of: When, progress: Progress = _no_progress
+        self,
+        period: str | Period,
+        *,
+        as_of: When,
+        parquet: bool = False,
+        progress: Progress = _no_progress,
     ) -> Path:
         """Write the consolidated workbook from the ledger alone.
 
@@ -500,18 +509,22 @@ class Workspace:
         Args:
             period: such as `2024Q2`.
             as_of: the moment that it shows; what was received later is left out.
+            parquet: write the full merge too, as `parquet_file`: what `entries` gives at that
+                moment, with the types that `report.parquet` states.
 
         Returns:
             Its path; beside the usual one where that is open in another program.
 
         Raises:
             TemplateError: the book is written, but no copies can be made.
+            ConfigError: the extra that writes Parquet is asked for and not installed.
         """
         period = self.period(period)
+        merge = self.parquet_file(period) if parquet else None
         with self.locked(), self._ledger() as ledger:
             progress("汇总", 0, 1)
             publisher = self._publisher(ledger, period)
-            path = publisher.write(moment(as_of))
+            path = publisher.write(moment(as_of), merge)
             try:
                 if ledger.closing(period) is None:
                     publisher.correct(moment(as_of))
@@ -824,8 +837,7 @@ class Workspace:
         until = moment(as_of) if as_of is not None else ALL_TIME
         with self._ledger(read_only=True) as ledger:
             found = evidence.gather(self.terms, ledger, self.period(period), until)
-        shown = [*frames.ENTRY_COLUMNS, *frames.own_keys(found)]
-        return frames.entries(found)[shown]
+        return frames.given_out(frames.entries(found))
 
     def _reception(self, desk: Desk, reading: Reading, latest: datetime) -> Reception:
         return Reception(

@@ -131,14 +131,17 @@ class Item:
 
     def grounds(self, unit: str, role: Role) -> frozenset[Ground]:
         """Why this unit must report on the item in this role; empty: it may."""
-        named = any(unit in measure.units for measure in self.measures)
         tests = {
             Ground.LEAD: role is Role.LEAD,
             Ground.SOLE: role is Role.RESPONSIBLE and not self.lead,
-            Ground.NAMED: named,
+            Ground.NAMED: unit in self._named,
             Ground.COUNTY: role is Role.COUNTY,
         }
         return frozenset(ground for ground, holds in tests.items() if holds)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(code for measure in self.measures for code in measure.units)
 
     def printed_measures(self, unit: str) -> str:
         """主要举措 as a unit's form prints them: numbered, those that name the unit marked ★."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -262,11 +263,13 @@ def assess(
         receipts: by unit code, for the units whose return is here.
         files: counts to pass on.
     """
-    obligations = plan.obligations(rulebook.required)
+    duties: dict[str, list[Obligation]] = defaultdict(list)
+    for duty in plan.obligations(rulebook.required):
+        duties[duty.unit].append(duty)
     units = tuple(
         assess_unit(
             unit,
-            [duty for duty in obligations if duty.unit == unit.code],
+            duties[unit.code],
             period,
             as_of,
             receipts.get(unit.code),

@@ -295,6 +295,18 @@ CHANGES = Sheet(
 )
 """A small table on 总览."""
 
+INDEX = Sheet(
+    "index",
+    "分表索引",
+    (
+        Column("sheet", "工作表（点击打开）", width=26),
+        Column("whole", "原表", width=14),
+        Column("holds", "内容", Kind.TEXT, 60),
+        Column("rows", "行数", Kind.NUMBER, 12),
+    ),
+)
+"""Where the parts of a sheet are that has more rows than Excel takes; there when there are any."""
+
 RECEIPTS = Sheet(
     "receipts",
     "报送台账",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Wording
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.domain.standing import Standing, UnitStanding
+from bioduty_xl.domain.standing import Receipt, Standing, UnitStanding
 from bioduty_xl.ledger import FileRecord
 
 AS_OF = "统计时点"
@@ -74,9 +75,13 @@ class Evidence:
 
     def before(self, unit: str, item: str) -> Entry | None:
         """What a unit reported on an item the quarter before; None where it reported nothing."""
+        receipt = self._last_receipts.get(unit)
+        return receipt.entries.get(item) if receipt else None
+
+    @cached_property
+    def _last_receipts(self) -> Mapping[str, Receipt]:
         lines = self.last.units if self.last else ()
-        line = next((line for line in lines if line.unit.code == unit), None)
-        return line.receipt.entries.get(item) if line and line.receipt else None
+        return {line.unit.code: line.receipt for line in lines if line.receipt}
 
     @property
     def return_findings(self) -> tuple[tuple[FileRecord, Finding], ...]:

@@ -7,7 +7,7 @@ Texts stay texts: frames hold Python objects, so that NA or 无 in an answer is 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from bioduty_xl.domain.chasing import Chased
-from bioduty_xl.domain.plan import Plan, Unit, UnitKind
+from bioduty_xl.domain.plan import Plan, UnitKind
 from bioduty_xl.domain.returns import (
     ANSWERED,
     CONTACT_STALE,
@@ -134,13 +134,24 @@ def own_keys(evidence: Evidence) -> tuple[str, ...]:
     for line in evidence.standing.units:
         for cell in line.cells:
             answers = cell.entry.answers if cell.entry else {}
-            met |= dict.fromkeys(key for key, text in answers.items() if key[:1] == OWN and text)
+            for key in answers:
+                if key[:1] == OWN and answers[key]:
+                    met[key] = None
     return tuple(met)
 
 
-def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
-    """The frame of every sheet, by the sheet's key; columns are the declared keys."""
-    every = entries(evidence)
+def given_out(every: pd.DataFrame) -> pd.DataFrame:
+    """`entries` without the columns that only the sheets are made from."""
+    return every.drop(columns=[*_HELPERS, "unit_order"])
+
+
+def sheets(evidence: Evidence, every: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+    """The frame of every sheet and of 与上期相比, by key; columns are the declared keys.
+
+    Args:
+        every: `entries` of the evidence, where they were merged already.
+    """
+    every = entries(evidence) if every is None else every
     return {
         OVERVIEW.key: overview(evidence),
         RECEIPTS.key: receipts(evidence),
@@ -154,6 +165,7 @@ def sheets(evidence: Evidence) -> dict[str, pd.DataFrame]:
         FILES.key: files(evidence),
         **({LATE_RETURNS.key: late_returns(evidence)} if evidence.late else {}),
         DEFINITIONS.key: _frame(("name", "text"), list(evidence.definitions)),
+        CHANGES.key: changes(evidence),
     }
 
 
@@ -167,9 +179,8 @@ def shown(evidence: Evidence, tables: Mapping[str, pd.DataFrame]) -> str:
     """A fingerprint of all that a workbook shows, its moment left out: it is worth writing anew
     only when this differs.
     """
-    more = {CHANGES.key: changes(evidence), "by_part": by_part(evidence)}
     digest = hashlib.sha256(repr(evidence.plan.title).encode())
-    for key, table in (*tables.items(), *more.items()):
+    for key, table in (*tables.items(), ("by_part", by_part(evidence))):
         if key == DEFINITIONS.key:
             table = table[table["name"] != AS_OF]
         _digest_rows(digest, [(key,), tuple(table.columns)])
@@ -271,8 +282,13 @@ _STATE_ORDER = (
 
 def receipts(evidence: Evidence) -> pd.DataFrame:
     """A row for each unit, in plan order."""
+    others: dict[str, list[str]] = defaultdict(list)
+    for file in evidence.files:
+        if is_other_material(file):
+            others[str(file.unit)].append(file.name)
     return _frame(
-        _keys(RECEIPTS), [_receipt_row(evidence, line) for line in evidence.standing.units]
+        _keys(RECEIPTS),
+        [_receipt_row(evidence, line, others[line.unit.code]) for line in evidence.standing.units],
     )
 
 
@@ -309,7 +325,8 @@ def missing_items(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
         lacking.get(row["code"]) or _why(evidence.wording, row)
         for row in missing.to_dict("records")
     ]
-    return missing.assign(why=why)[list(_keys(MISSING_ITEMS))]
+    texts = pd.Series(why, index=missing.index, dtype=object)
+    return missing.assign(why=texts)[list(_keys(MISSING_ITEMS))]
 
 
 def matrix(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
@@ -336,8 +353,8 @@ def detail(every: pd.DataFrame, own: tuple[str, ...] = ()) -> pd.DataFrame:
 
 def problems(evidence: Evidence, every: pd.DataFrame) -> pd.DataFrame:
     """Every problem that a unit reported, by item."""
-    reported = every["problems"].map(evidence.wording.is_answer)
-    found = every[reported.astype(bool)]
+    words = {text for text in set(every["problems"]) if evidence.wording.is_answer(text)}
+    found = every[every["problems"].map(words.__contains__).astype(bool)]
     return found.assign(theme=found["problems"].map(theme_of))[list(_keys(PROBLEMS))]
 
 
@@ -491,23 +508,26 @@ def _duty_row(
     evidence: Evidence, line: UnitStanding, cell: Cell, own: tuple[str, ...]
 ) -> tuple[object, ...]:
     duty, entry = cell.obligation, cell.entry
+    answers = entry.answers if entry else {}
     before = evidence.before(line.unit.code, duty.item) if entry else None
     reported = before is not None and evidence.wording.is_answer(before["problems"])
     return (
         *(line.unit.code, duty.item, duty.role.value, duty.duty, duty.required),
         cell.state.value if cell.state else "",
-        *(entry[key] if entry else "" for key in ANSWER_KEYS),
-        (before["next_steps"] if before else entry["previous"]) if entry else "",
+        *[answers.get(key, "") for key in ANSWER_KEYS],
+        before["next_steps"] if before else answers.get("previous", ""),
         entry.sheet if entry else "",
         entry.cells.get("progress", "") if entry else "",
         entry is not None and "progress" in entry.unreadable,
         before["status"] if before else "",
         "是" if reported else "",
-        *(entry[key] if entry else "" for key in own),
+        *[answers.get(key, "") for key in own],
     )
 
 
-def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
+def _receipt_row(
+    evidence: Evidence, line: UnitStanding, others: Sequence[str]
+) -> tuple[object, ...]:
     receipt = line.receipt
     file = evidence.newest.get(line.unit.code)
     required = len(line.required)
@@ -524,13 +544,13 @@ def _receipt_row(evidence: Evidence, line: UnitStanding) -> tuple[object, ...]:
         *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
         *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
         file.name if file else receipt.without_form if receipt else "",
-        "、".join(other.name for other in evidence.files if is_other_material(other, line.unit)),
+        "、".join(others),
     )
 
 
-def is_other_material(file: FileRecord, unit: Unit) -> bool:
-    """Whether a file came from a unit, as a person decided, but holds no readable return."""
-    return file.unit == unit.code and file.verdict in (Verdict.HELD, Verdict.REJECTED)
+def is_other_material(file: FileRecord) -> bool:
+    """Whether a file came from some unit, as a person decided, but holds no readable return."""
+    return file.unit is not None and file.verdict in (Verdict.HELD, Verdict.REJECTED)
 
 
 def _why(wording: Wording, row: Mapping[Any, Any]) -> str:

@@ -12,7 +12,6 @@ from xlsxwriter.worksheet import Worksheet
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.returns import ItemState
 from bioduty_xl.domain.standing import UnitState
-from bioduty_xl.layout.columns import Sheet
 from bioduty_xl.layout.sheets import CHANGES, OVERVIEW
 from bioduty_xl.report import frames
 from bioduty_xl.report.evidence import Evidence
@@ -39,8 +38,13 @@ def write_overview(
     worksheet: Worksheet,
     evidence: Evidence,
     tables: Mapping[str, pd.DataFrame],
+    links: Mapping[str, str],
 ) -> None:
-    """Title, figures, states by part, two charts, and links to every other sheet."""
+    """Title, figures, states by part, two charts, and links to every other sheet.
+
+    Args:
+        links: what is read, and the worksheet that it leads to.
+    """
     standing = evidence.standing
     title = book.add_format({"font_name": "黑体", "font_size": 18, "align": "center"})
     plain = book.add_format({"font_name": "宋体", "font_size": 11, "align": "center"})
@@ -60,8 +64,8 @@ def write_overview(
     _write_figures(book, worksheet, figures)
     _write_parts(book, worksheet, parts)
     _add_charts(book, worksheet, figures, parts)
-    _write_changes(book, worksheet, frames.changes(evidence), _FIGURES_ROW + len(parts) + 17)
-    _write_links(book, worksheet, frames.declared(tables), _FIGURES_ROW + len(figures) + 2)
+    _write_changes(book, worksheet, tables[CHANGES.key], _FIGURES_ROW + len(parts) + 17)
+    _write_links(book, worksheet, links, _FIGURES_ROW + len(figures) + 2)
     worksheet.set_landscape()
     worksheet.set_paper(9)
     worksheet.fit_to_pages(1, 1)
@@ -202,13 +206,10 @@ def _parts_chart(book: xlsxwriter.Workbook, parts: pd.DataFrame) -> object:
 
 
 def _write_links(
-    book: xlsxwriter.Workbook, worksheet: Worksheet, sheets: tuple[Sheet, ...], row: int
+    book: xlsxwriter.Workbook, worksheet: Worksheet, links: Mapping[str, str], row: int
 ) -> None:
     link = book.add_format({"font_name": "宋体", "font_color": "#1F5F8B", "underline": 1})
     label = book.add_format({"font_name": "黑体"})
     worksheet.write_string(row - 1, 0, "各表（点击打开）", label)
-    others = [sheet for sheet in sheets if sheet is not OVERVIEW]
-    for number, sheet in enumerate(others):
-        worksheet.write_url(
-            row + number // 2, number % 2, f"internal:'{sheet.title}'!A1", link, sheet.title
-        )
+    for number, (text, title) in enumerate(links.items()):
+        worksheet.write_url(row + number // 2, number % 2, f"internal:'{title}'!A1", link, text)

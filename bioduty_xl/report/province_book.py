@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
 
-import pandas as pd
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
@@ -20,14 +19,9 @@ from bioduty_xl.layout.sheets import (
     ROLLUP,
 )
 from bioduty_xl.report import province_frames
-from bioduty_xl.report.book import (
-    Formats,
-    fit_wide,
-    new_book,
-    with_more,
-    write_cell,
-    write_table,
-)
+from bioduty_xl.report.book import Pieces, first_places, share_out, write_index, write_piece
+from bioduty_xl.report.packing import StreamedBook
+from bioduty_xl.report.pieces import EXCEL, Limits, Piece
 from bioduty_xl.report.province import ProvinceEvidence
 from bioduty_xl.report.province_frames import MERGED
 from bioduty_xl.report.province_overview import write_province
@@ -42,51 +36,41 @@ _WHOLE, _PART, _NONE = "#D8EFD9", "#FFF2CC", "#F8CBC6"
 """Behind `5/5`, `3/5` and `0/5`."""
 
 
-def render_province(found: ProvinceEvidence) -> bytes:
-    """The province's workbook as a file's content."""
-    buffer, book = new_book(f"{PROVINCE.title}（{found.period.label}）", found.as_of)
+def render_province(found: ProvinceEvidence, limits: Limits = EXCEL) -> bytes:
+    """The province's workbook as a file's content.
+
+    Args:
+        limits: what a worksheet holds; a sheet with more is shared out, and 分表索引 says where.
+    """
     tables = province_frames.sheets(found)
-    formats = Formats(book)
-    worksheets = {sheet.key: book.add_worksheet(sheet.title) for sheet in ROLLUP}
-    write_province(book, worksheets[PROVINCE.key], found, tables, formats)
-    for sheet in ROLLUP:
-        if sheet is not PROVINCE:
-            declared = with_more(sheet, tables[sheet.key])
-            write_table(worksheets[sheet.key], declared, tables[sheet.key], formats, back=PROVINCE)
-    _link_cities(worksheets[CITIES.key], tables, formats)
-    _colour_shares(book, worksheets[CITY_ITEMS.key], tables[CITY_ITEMS.key])
-    worksheets[CITY_ITEMS.key].set_row(0, 48)
-    for sheet in (CITIES, CITY_ITEMS, CITY_UNITS, CITY_DETAIL, CITY_PROBLEMS):
-        fit_wide(worksheets[sheet.key])
-    book.close()
-    return buffer.getvalue()
+    sheets = [sheet for sheet in ROLLUP if sheet is not PROVINCE]
+    shared = share_out(sheets, tables, limits=limits)
+    written = StreamedBook(f"{PROVINCE.title}（{found.period.label}）", found.as_of)
+    first = written.book.add_worksheet(PROVINCE.title)
+    links = write_index(written, shared, PROVINCE)
+    write_province(written, first, found, tables, links)
+    for piece in itertools.chain.from_iterable(shared.values()):
+        worksheet = write_piece(written, piece, PROVINCE)
+        if piece.sheet.key == CITIES.key:
+            _link_cities(worksheet, piece, shared)
+        elif piece.sheet.key == CITY_ITEMS.key:
+            _colour_shares(written.book, worksheet, piece)
+    return written.close()
 
 
-def _link_cities(
-    worksheet: Worksheet, tables: Mapping[str, pd.DataFrame], formats: Formats
-) -> None:
+def _link_cities(worksheet: Worksheet, cities: Piece, shared: Pieces) -> None:
     """From a city to where its units begin, and from its counts to its rows."""
     keys = [column.key for column in CITIES.columns]
     for key, target in _LEADS_TO:
-        begins = _first_rows(tables[target.key])
-        cities = tables[CITIES.key][["city", "merged", key]]
-        for row, (name, merged, value) in enumerate(cities.itertuples(index=False, name=None), 1):
+        begins = first_places(shared[target.key], "city")
+        rows = cities.table[["city", "merged", key]].itertuples(index=False, name=None)
+        for row, (name, merged, value) in enumerate(rows, start=1):
             if merged == MERGED and value and name in begins:
-                place, look = (row, keys.index(key)), formats.of(CITIES[key], value)
-                url = f"internal:'{target.title}'!A{begins[name]}"
-                worksheet.write_url(*place, url, look, str(value))
-                write_cell(worksheet, *place, value, look)  # a number that is also a link
+                link = f"internal:{begins[name]}"
+                worksheet.write_url(row, keys.index(key), link, string=str(value))
 
 
-def _first_rows(table: pd.DataFrame) -> dict[str, int]:
-    """The row, as Excel counts, in which each city's first stands."""
-    begins: dict[str, int] = {}
-    for row, name in enumerate(table["city"], start=2):
-        begins.setdefault(name, row)
-    return begins
-
-
-def _colour_shares(book: xlsxwriter.Workbook, worksheet: Worksheet, table: pd.DataFrame) -> None:
+def _colour_shares(book: xlsxwriter.Workbook, worksheet: Worksheet, items: Piece) -> None:
     """Behind `answered/required`: none, all, some; a cell without a slash keeps its own look."""
     first = len(CITY_ITEMS.columns)
     cell = xl_rowcol_to_cell(1, first)
@@ -98,6 +82,6 @@ def _colour_shares(book: xlsxwriter.Workbook, worksheet: Worksheet, table: pd.Da
     ):
         look = {"type": "formula", "criteria": test, "stop_if_true": True}
         worksheet.conditional_format(
-            *(1, first, max(1, len(table)), len(table.columns) - 1),
+            *(1, first, max(1, len(items.table)), len(items.table.columns) - 1),
             {**look, "format": book.add_format({"bg_color": colour})},
         )

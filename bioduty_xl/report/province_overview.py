@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from bioduty_xl.domain.calendar import CHINA
@@ -19,12 +21,13 @@ from bioduty_xl.layout.sheets import (
     LEFT_OUT,
     PROBLEM_THEMES,
     PROVINCE,
-    ROLLUP,
 )
-from bioduty_xl.report.book import Formats, write_cell
+from bioduty_xl.report.looks import Formats, look_of
 from bioduty_xl.report.overview import COLOURS
+from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.province import ProvinceEvidence
 from bioduty_xl.report.province_frames import MERGED
+from bioduty_xl.report.rows import writable
 
 _TOP = 3
 """Row of the tables' headings."""
@@ -41,21 +44,25 @@ _ITEMS = ("filled", "nil", "not_applicable", "not_filled", "not_returned")
 
 
 def write_province(
-    book: xlsxwriter.Workbook,
+    written: StreamedBook,
     worksheet: Worksheet,
     found: ProvinceEvidence,
     tables: Mapping[str, pd.DataFrame],
-    formats: Formats,
+    links: Mapping[str, str],
 ) -> None:
     """Title, what a person must look at, figures, a line for each city, who is left out, themes of
     problems, two charts, and links to every other sheet.
+
+    Args:
+        links: what is read, and the worksheet that it leads to.
     """
+    book, formats = written.book, written.formats
     for index, width in enumerate(_WIDTHS):
         worksheet.set_column(index, index, width)
     _write_heading(book, worksheet, found)
     cities = tables[CITY_FIGURES.key]
     below = _write_table(worksheet, (_TOP, 0), PROVINCE, tables[PROVINCE.key], formats)
-    left = _write_links(book, worksheet, below + 1)
+    left = _write_links(book, worksheet, links, below + 1)
     below = _write_table(worksheet, (_TOP, _MIDDLE), CITY_FIGURES, cities, formats)
     _link_cities(worksheet, tables[CITIES.key].head(len(cities)), formats)
     themes = tables[PROBLEM_THEMES.key]
@@ -63,7 +70,7 @@ def write_province(
         below = _write_table(worksheet, (below + 1, _MIDDLE), PROBLEM_THEMES, themes, formats)
     if len(tables[LEFT_OUT.key]):
         _write_left_out(worksheet, max(left, below) + 1, tables[LEFT_OUT.key], formats)
-    _add_charts(book, worksheet, len(cities))
+    _add_charts(book, worksheet, tables[CITIES.key].head(len(cities)))
     _set_up_page(worksheet)
 
 
@@ -117,24 +124,36 @@ def _write_table(
         worksheet.write_string(top, index, column.heading, formats.heading)
     for number, row in enumerate(table.itertuples(index=False, name=None), start=top + 1):
         for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True), start=left):
-            shown = _SHARE if isinstance(value, float) else column
-            write_cell(worksheet, number, index, value, formats.of(shown, value))
+            _write_cell(worksheet, number, index, value, _look(formats, column, value))
     return top + 1 + len(table)
 
 
-_SHARE = Column("share", "", Kind.RATE)
-"""How a share is shown, also among figures that are counts."""
+def _look(formats: Formats, column: Column, value: object) -> Format:
+    """A cell's look; a share is shown as one also among figures that are counts."""
+    return formats.of(look_of(Kind.RATE if isinstance(value, float) else column.kind, value))
+
+
+def _write_cell(worksheet: Worksheet, row: int, column: int, value: object, look: Format) -> None:
+    """A value as what it is; a text stays text, whatever it looks like."""
+    if isinstance(value, datetime | date):
+        worksheet.write_datetime(row, column, value, look)
+    elif isinstance(value, int | float) and value == value:
+        worksheet.write_number(row, column, value, look)
+    elif isinstance(value, str) and value:
+        worksheet.write_string(row, column, writable(value), look)
+    else:
+        worksheet.write_blank(row, column, None, look)
 
 
 def _link_cities(worksheet: Worksheet, cities: pd.DataFrame, formats: Formats) -> None:
     """From a city to its row; what is not merged says so where its figures would stand."""
     rows = zip(cities["city"], cities["merged"], strict=True)
     for number, (name, merged) in enumerate(rows, start=1):
-        row, look = _TOP + number, formats.of(CITIES["city"], name)
+        row, look = _TOP + number, _look(formats, CITIES["city"], name)
         url = f"internal:'{CITIES.title}'!B{number + 1}"
         worksheet.write_url(row, _MIDDLE, url, look, name, f"看“{CITIES.title}”")
         if merged != MERGED:
-            look = formats.of(CITIES["merged"], merged)
+            look = _look(formats, CITIES["merged"], merged)
             worksheet.write_string(row, _MIDDLE + 1, merged, look)
 
 
@@ -145,28 +164,29 @@ def _write_left_out(worksheet: Worksheet, top: int, table: pd.DataFrame, formats
     worksheet.merge_range(top, 1, top, _LAST, reason.heading, formats.heading)
     width = sum(_WIDTHS[1 : _LAST + 1])
     for row, (name, why) in enumerate(table.itertuples(index=False, name=None), start=top + 1):
-        write_cell(worksheet, row, 0, name, formats.of(folder, name))
-        worksheet.merge_range(row, 1, row, _LAST, "", formats.of(reason, why))
-        write_cell(worksheet, row, 1, why, formats.of(reason, why))
+        _write_cell(worksheet, row, 0, name, _look(formats, folder, name))
+        worksheet.merge_range(row, 1, row, _LAST, "", _look(formats, reason, why))
+        _write_cell(worksheet, row, 1, why, _look(formats, reason, why))
         worksheet.set_row(row, height_for([(why, width), (name, _WIDTHS[0])], least=15.0))
 
 
-def _write_links(book: xlsxwriter.Workbook, worksheet: Worksheet, row: int) -> int:
+def _write_links(
+    book: xlsxwriter.Workbook, worksheet: Worksheet, links: Mapping[str, str], row: int
+) -> int:
     """Links to the other sheets; the row below them."""
     link = book.add_format({"font_name": "宋体", "font_color": "#1F5F8B", "underline": 1})
     label = book.add_format({"font_name": "黑体"})
     worksheet.write_string(row, 0, "各表（点击打开）", label)
-    others = [sheet for sheet in ROLLUP if sheet is not PROVINCE]
-    for number, sheet in enumerate(others, start=row + 1):
-        worksheet.write_url(number, 0, f"internal:'{sheet.title}'!A1", link, sheet.title)
-    return row + 1 + len(others)
+    for number, (text, title) in enumerate(links.items(), start=row + 1):
+        worksheet.write_url(number, 0, f"internal:'{title}'!A1", link, text)
+    return row + 1 + len(links)
 
 
-def _add_charts(book: xlsxwriter.Workbook, worksheet: Worksheet, count: int) -> None:
+def _add_charts(book: xlsxwriter.Workbook, worksheet: Worksheet, cities: pd.DataFrame) -> None:
     """Units and items of each city by state, as shares."""
-    height = 130 + 17 * count
-    units = _chart(book, "各市（州）报送情况（占应报单位）", _UNITS, _UNIT_COLOURS, count)
-    items = _chart(book, "各市（州）必报事项完成情况", _ITEMS, _ITEM_COLOURS, count)
+    height = 130 + 17 * len(cities)
+    units = _chart(book, "各市（州）报送情况（占应报单位）", _UNITS, _UNIT_COLOURS, cities)
+    items = _chart(book, "各市（州）必报事项完成情况", _ITEMS, _ITEM_COLOURS, cities)
     for number, chart in enumerate((units, items)):
         chart.set_size({"width": _CHART_WIDTH, "height": height})
         worksheet.insert_chart(_TOP, _CHARTS, chart, {"y_offset": number * (height + 8)})
@@ -190,9 +210,13 @@ def _chart(
     title: str,
     keys: Sequence[str],
     colours: Sequence[str],
-    count: int,
+    cities: pd.DataFrame,
 ) -> xlsxwriter.chart_bar.ChartBar:
-    """A bar for each row of 各市（州）情况, the first on top; one that is left out has none."""
+    """A bar for each row of 各市（州）情况, the first on top; one that is left out has none.
+
+    What the bars show travels with them, since the rows they point at are streamed.
+    """
+    count = len(cities)
     chart = book.add_chart({"type": "bar", "subtype": "percent_stacked"})
     every = [column.key for column in CITIES.columns]
     for key, colour in zip(keys, colours, strict=True):
@@ -202,6 +226,8 @@ def _chart(
                 "name": CITIES[key].heading,
                 "categories": [CITIES.title, 1, names, count, names],
                 "values": [CITIES.title, 1, index, count, index],
+                "categories_data": cities["city"].tolist(),
+                "values_data": [None if pd.isna(n) else n for n in cities[key]],
                 "fill": {"color": colour},
                 "gap": 40,
             }

@@ -56,6 +56,6 @@ def theme_of(text: str) -> str:
     """The theme of a reported problem: the one with most of its words in the text; 其他 where no
     word of any theme is found.
     """
-    counts = {theme: sum(word in text for word in words) for theme, words in _WORDS.items()}
+    counts = {theme: len([w for w in words if w in text]) for theme, words in _WORDS.items()}
     best = max(counts, key=lambda theme: counts[theme])  # the first of several as good
     return best if counts[best] else OTHER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from bioduty_xl.domain.plan import Role, fold
 from bioduty_xl.domain.returns import (
@@ -33,18 +34,16 @@ def same_as_another(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
     for same in owners.values():
         units = list(dict.fromkeys(unit for unit, _ in same))
         for unit, entry in same if len(units) > 1 else ():
-            others = [quarter.plan.by_code[other].name for other in units if other != unit]
-            yield (
-                unit,
-                Hit.at(entry, "progress", f"与{_listed(others)}所报相同，请写本单位自己的工作"),
-            )
+            others = (quarter.plan.by_code[other].name for other in units if other != unit)
+            who = _listed(list(islice(others, _NAMED)), len(units) - 1)
+            yield unit, Hit.at(entry, "progress", f"与{who}所报相同，请写本单位自己的工作")
 
 
 def roles_contradict(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
     """The lead says 已完成 and another unit 未启动 of the same item, or the other way round."""
+    saying = _saying(quarter)
     for item in quarter.plan.items:
-        leads = _saying(quarter, item.key, lead=True)
-        others = _saying(quarter, item.key, lead=False)
+        leads, others = saying[item.key, True], saying[item.key, False]
         for mine, theirs in ((leads, others), (others, leads)):
             for said, contrary in _CONTRARY:
                 opposed = [quarter.plan.by_code[unit].name for unit, _ in theirs.get(contrary, ())]
@@ -83,19 +82,29 @@ def contact_stale(quarter: Quarter) -> Iterator[tuple[str, Hit]]:
             )
 
 
-def _saying(quarter: Quarter, item: str, *, lead: bool) -> dict[Progress, list[tuple[str, Entry]]]:
-    """What leading, or all other, units chose for an item."""
-    found: dict[Progress, list[tuple[str, Entry]]] = defaultdict(list)
+_Said = dict[Progress, list[tuple[str, Entry]]]
+"""Which units chose a word for an item, each with its row."""
+
+
+def _saying(quarter: Quarter) -> dict[tuple[str, bool], _Said]:
+    """What the units that lead an item (True), and all others (False), chose for it."""
+    found: dict[tuple[str, bool], _Said] = defaultdict(lambda: defaultdict(list))
     for filed in quarter.returns:
-        entry, role = filed.entries.get(item), quarter.roles.get((filed.unit, item))
-        chosen = progress_of(entry) if entry else None
-        if entry and chosen and role is not None and (role is Role.LEAD) is lead:
-            found[chosen].append((filed.unit, entry))
+        for item, entry in filed.entries.items():
+            role, chosen = quarter.roles.get((filed.unit, item)), progress_of(entry)
+            if role is not None and chosen is not None:
+                found[item, role is Role.LEAD][chosen].append((filed.unit, entry))
     return found
 
 
-def _listed(names: list[str]) -> str:
-    return "、".join(names[:3]) + (f"等 {len(names)} 个" if len(names) > 3 else "")
+_NAMED = 3
+"""So many units are named; of more it is said how many they are."""
+
+
+def _listed(names: list[str], count: int = 0) -> str:
+    """The first names, and how many there are: `count` where not all were given."""
+    count = count or len(names)
+    return "、".join(names[:_NAMED]) + (f"等 {count} 个" if count > _NAMED else "")
 
 
 RULES = (

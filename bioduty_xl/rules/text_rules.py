@@ -25,6 +25,7 @@ CUT_LENGTHS = frozenset((255, 256, 1023, 1024, 8192, 32767))
 
 _PUNCTUATION = re.compile(r"[\W_]")
 _DIGITS = re.compile(r"\d+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _ENDINGS = "。！？；…）)”』】.!?;"
 _NEGATED = re.compile("(?:无|没有|不存在|并无)[^，。；]{0,6}")
 _FIGURE = re.compile(

@@ -119,11 +119,11 @@ def test_very_long_text_is_cut_and_said_and_odd_characters_do_not_break_the_book
     long = "长" * 32767
     fill(form("市林业局"), q2.inbox / "a.xlsx", answers={"T01": {**FILLED, "progress": long}})
     q2.collect(as_of="2024-06-20")
-    from bioduty_xl.report.book import _writable
+    from bioduty_xl.report.rows import writable
 
-    assert len(_writable(long + "多")) == 32767
-    assert _writable(long + "多").endswith("）")
-    assert _writable("a\ud800b") == "a\ufffdb"
+    assert len(writable(long + "多")) == 32767
+    assert writable(long + "多").endswith("）")
+    assert writable("a\ud800b") == "a\ufffdb"
     (row,) = (
         row
         for row in records(q2.consolidate("2024Q2", as_of="2024-06-26"), "汇总明细")

@@ -13,6 +13,7 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Entry, Wording
 from bioduty_xl.domain.standing import Receipt, Rulebook, assess
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.pieces import Limits
 from bioduty_xl.report.province import City, LeftOut, ProvinceEvidence
 from bioduty_xl.report.province_book import render_province
 from bioduty_xl.report.province_frames import rate
@@ -119,3 +120,32 @@ def test_doubles_come_last_and_do_not_stand_among_the_cities_of_the_first_sheet(
     assert sheet["A3"].value == "注意：1 个文件夹未汇总：丙市"
     figures = dict(sheet.iter_rows(5, 30, 1, 2, values_only=True))
     assert (figures["未汇总的文件夹"], figures["重复的文件夹"]) == (1, 1)
+
+
+def test_charts_carry_what_they_show_for_programs_that_do_not_calculate(tmp_path):
+    path = made(tmp_path, city("甲市", ["U01"]), city("乙市"))
+    due = [row["截止日期"] for row in records(path, "各市（州）情况")]
+    charts = load_workbook(path)["全省总览"]._charts
+    assert len(due) == len(charts) == 2
+    for chart in charts:
+        for series in chart.series:
+            title, cells = str(series.val.numRef.f).replace("'", "").split("!")
+            wanted = [row[0].value for row in load_workbook(path)[title][cells.replace("$", "")]]
+            shown = [float(point.v) for point in series.val.numRef.numCache.pt]
+            assert shown == wanted
+            assert [point.v for point in series.cat.strRef.strCache.pt] == ["甲市", "乙市"]
+
+
+def test_what_is_too_long_for_a_worksheet_is_shared_out_and_every_link_is_right(tmp_path):
+    rows = (city("甲市", ["U01"]), city("乙市", ["U01", "U02"]))
+    path = tmp_path / "分表.xlsx"
+    path.write_bytes(render_province(ProvinceEvidence(Q2, AS_OF, rows), Limits(rows=3)))
+    book = load_workbook(path)
+    whole = records(made(tmp_path, *rows), "汇总明细")
+    pieces = [name for name in book.sheetnames if name.startswith("汇总明细_")]
+    assert len(pieces) > 1
+    assert sum(book[name].max_row - 1 for name in pieces) == len(whole)
+    links = [cell.hyperlink for sheet in book for row in sheet for cell in row if cell.hyperlink]
+    targets = {link.location.split("!")[0].strip("'") for link in links}
+    assert targets <= set(book.sheetnames)
+    assert {"分表索引", *pieces} <= targets

@@ -1,6 +1,7 @@
 """Each rule with a case that fires and one that must not."""
 
 import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.rules.registry import all_rules, compare, judge, quarter_wide_rules
 from bioduty_xl.rules.return_rules import is_phone
 from bioduty_xl.rules.rule import Case, Filed, Quarter
+from bioduty_xl.rules.text_rules import core
 
 PLAN = Plan(
     "方案",
@@ -323,6 +325,24 @@ def test_a_filler_named_with_more_than_the_name_is_no_stale_contact(filler):
 def test_contradictions_are_said_once_for_an_item_however_many_units_are_opposed():
     found = compared(said("甲1", "已完成"), said("乙1", "未启动"), said("丙1", "未启动"))
     assert found == {unit: ["ROLES_CONTRADICT"] for unit in ("U01", "U02", "U03")}
+
+
+def test_of_many_who_wrote_the_same_three_others_are_named_and_all_are_counted():
+    units = tuple(Unit(f"A{n}", f"第{n}局", UnitKind.DEPARTMENT) for n in range(100, 2100))
+    plan = Plan("方案", PLAN.parts, units, PLAN.items)
+    returns = [Filed(unit.code, {"T01": Entry("T01", said(LONG))}) for unit in units]
+    found = compare(Quarter(plan, returns, {}))
+    assert len(found) == 2000
+    assert "与第101局、第102局、第103局等 1999 个所报相同" in found["A100"][0].message
+    assert "与第100局、第101局、第103局等 1999 个所报相同" in found["A102"][0].message
+
+
+def test_texts_are_compared_by_their_letters_and_digits_in_every_script():
+    chars = [chr(n) for n in range(0xD800)] + [chr(n) for n in range(0x1F000, 0x20100)]
+    kept = [char for char in chars if unicodedata.normalize("NFKC", char) == char == char.lower()]
+    wanted = [char for char in kept if unicodedata.category(char)[0] in "LN"]
+    assert core("".join(kept)) == unicodedata.normalize("NFKC", "".join(wanted))
+    assert len(wanted) > 30000
 
 
 def test_every_code_of_a_finding_is_known_so_that_it_can_be_switched_off():
