@@ -310,7 +310,20 @@ come back in every return.
 
 
 def _folded(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split()).lower()
+    return "".join(_normalized(text).split()).lower()
+
+
+def _normalized(text: str) -> str:
+    """Its normal form NFKC: what Chinese texts are full of is replaced at once, and what is in that
+    form then, as nearly all are, is told in a tenth of the time that normalizing takes.
+    """
+    for wide, narrow in _COMMON_WIDE:
+        text = text.replace(wide, narrow)
+    is_done = unicodedata.is_normalized("NFKC", text)
+    return text if is_done else unicodedata.normalize("NFKC", text)
+
+
+_COMMON_WIDE = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide in "，；：（）！？％／　")
 
 
 _folded_once = lru_cache(maxsize=8192)(_folded)

@@ -184,10 +184,25 @@ class Wording:
 
     def is_placeholder(self, text: str) -> bool:
         """A stand-in such as 无, /, 略, 同上; widths and punctuation do not matter."""
-        if self.is_blank(text):
+        if self.is_blank(text) or self._is_surely_longer(text):
             return False
         core = _without_punctuation(text)
         return not core or core in self._known_cores
+
+    def _is_surely_longer(self, text: str) -> bool:
+        """Whether a text begins with more letters than any placeholder has, so that it need not be
+        folded as a whole: most answers do.
+        """
+        most = self._most_letters
+        begins = text[: 2 * most] if len(text) > most else ""
+        return len(_PUNCTUATION.sub("", begins)) > most
+
+    @cached_property
+    def _most_letters(self) -> int:
+        """So many letters may a text have that is one when folded: NFKC makes of three letters one
+        at most (Hangul).
+        """
+        return 3 * max(map(len, self.cores), default=0)
 
     def is_answer(self, text: str) -> bool:
         """Something was said: neither blank nor a placeholder."""
@@ -238,5 +253,5 @@ def _without_punctuation(text: str) -> str:
     return _PUNCTUATION.sub("", fold(text))
 
 
-_PUNCTUATION = re.compile(r"[^\w\0]|_")
+_PUNCTUATION = re.compile(r"(?:[^\w\0]|_)+")
 """Whatever is neither letter nor digit (Unicode's categories L and N), the end mark left alone."""

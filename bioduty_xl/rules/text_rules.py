@@ -23,7 +23,6 @@ OWN_SHARE = 5
 CUT_LENGTHS = frozenset((255, 256, 1023, 1024, 8192, 32767))
 """Lengths at which programs cut a text off: Excel's old and new limits, and those of databases."""
 
-_PUNCTUATION = re.compile(r"[\W_]")
 _DIGITS = re.compile(r"\d+")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _ENDINGS = "。！？；…）)”』】.!?;"
@@ -59,9 +58,10 @@ def unchanged(case: Case) -> Iterator[Hit]:
     """The same words as last quarter, also where only the figures differ."""
     for entry in case.returned.entries:
         before = case.last.get(entry.item)
-        now, then = core(case.answer(entry, "progress")), core(before["progress"]) if before else ""
-        excused = progress_of(entry) in NOTHING_TO_REPORT
-        if excused or len(now) < case.tuning.same_text_from or not then:
+        if before is None or progress_of(entry) in NOTHING_TO_REPORT:
+            continue
+        now, then = core(case.answer(entry, "progress")), core(before["progress"])
+        if len(now) < case.tuning.same_text_from or not then:
             continue
         if now == then:
             yield Hit.at(
@@ -87,18 +87,26 @@ def copied_from_plan(case: Case) -> Iterator[Hit]:
         for words in sorted(asked, key=len, reverse=True):
             own = own.replace(words, "")
         repeated = len(own) * OWN_SHARE <= len(text)
-        if repeated or any(text in words or fuzz.ratio(text, words) >= ALIKE for words in asked):
+        if repeated or any(text in words or _alike(text, words) for words in asked):
             yield Hit.at(
                 entry, "progress", "内容与分工方案原文相同，请写本单位实际做了什么、取得什么结果"
             )
+
+
+def _alike(text: str, words: str) -> bool:
+    return fuzz.ratio(text, words, score_cutoff=ALIKE) > 0
 
 
 def no_figure(case: Case) -> Iterator[Hit]:
     """Progress without a number, a date or a quantity."""
     for entry in case.returned.entries:
         text = case.answer(entry, "progress")
-        if text and progress_of(entry) in _WITH_RESULTS and not _FIGURE.search(fold(text)):
+        if text and progress_of(entry) in _WITH_RESULTS and not _has_figure(text):
             yield Hit.at(entry, "progress", "没有时间、数量等具体内容，建议补充")
+
+
+def _has_figure(text: str) -> bool:
+    return bool(_FIGURE.search(text) or _FIGURE.search(fold(text)))  # most need no folding
 
 
 def too_long(case: Case) -> Iterator[Hit]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from unicodedata import normalize
 
 import pytest
 
@@ -12,6 +13,7 @@ from bioduty_xl.domain.plan import (
     Role,
     Unit,
     UnitKind,
+    _folded,
     fold,
     units_named_in,
 )
@@ -126,6 +128,14 @@ def test_what_is_no_spelling_of_a_unit_finds_none(text):
 
 def test_folding_forgets_width_blanks_and_case():
     assert fold("（Ａ b\u3000Ｃ\n）") == "(abc)"
+
+
+def test_folding_is_nfkc_for_every_character_beside_every_common_one():
+    chars = [chr(n) for n in range(0x11000) if not 0xD800 <= n < 0xE000]
+    for before, after in ("", ""), ("，", "́"), ("ｶ", "ﾞ"), ("가", "ᆨ"):
+        for char in chars:
+            text = before + char + after
+            assert _folded(text) == "".join(normalize("NFKC", text).split()).lower()
 
 
 def test_units_and_items_and_parts_are_found_by_their_keys():

@@ -1,3 +1,5 @@
+from unicodedata import normalize
+
 import pytest
 
 from bioduty_xl.domain.returns import Entry, ItemState, Wording, progress_of, state_of
@@ -58,3 +60,16 @@ def test_a_status_is_read_through_blanks_and_widths():
 def test_further_placeholders_are_a_setting():
     assert not WORDING.is_placeholder("按计划推进")
     assert Wording((*WORDING.placeholders, "按计划推进")).is_placeholder("按计划推进。")
+
+
+@pytest.mark.parametrize("text", ["本季度无进展", "한" * 6, "㍿" * 2, "ﷺ", "none"])
+def test_a_placeholder_is_one_however_long_punctuation_and_forms_make_it(text):
+    wording = Wording((*WORDING.placeholders, "한" * 6, "株式会社" * 2, normalize("NFKC", "ﷺ")))
+    for written in (
+        text,
+        normalize("NFKD", text),
+        "　".join(text),
+        f"{'（' * 60}{text}{'！' * 60}",
+    ):
+        assert wording.is_placeholder(written)
+        assert wording.is_answer(f"{written}{'已完成' * 20}")
