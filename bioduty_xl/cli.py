@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ import click
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
-from bioduty_xl.timers import KINDS, owner_of, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from concurrent.futures import Executor
@@ -383,7 +383,7 @@ def run(options: Options, executor: str | None) -> None:
 @click.option(
     "--print",
     "kind",
-    type=click.Choice(KINDS),
+    type=click.Choice(("systemd", "cron", "schtasks")),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
@@ -393,6 +393,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 
     workspace = options.open()
     if kind is not None:
+        from bioduty_xl.timers import owner_of, printed, schtasks_bytes
+
         root, at = workspace.root, workspace.settings.schedule.at
         text = printed(kind, root, _own_command(), at, owner_of(root))
         if output is not None:
@@ -559,5 +561,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    # pydantic would look through all that is installed for plug-ins, which takes as long as it does
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     cli()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioduty_xl.domain.standing import Standing, UnitState
-from bioduty_xl.domain.verdict import Collected, FileReport, Verdict, verdict_word
-
 if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
+    from bioduty_xl.domain.standing import Standing
+    from bioduty_xl.domain.verdict import Collected, FileReport
     from bioduty_xl.forms.template import Examined
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
@@ -23,8 +20,6 @@ if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.rollup import Province
     from bioduty_xl.terms import Terms
     from bioduty_xl.watch import Pass
-
-_LEAST_WIDTH = 100
 
 
 @contextmanager
@@ -45,23 +40,25 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A plain table, columns aligned also where characters are two cells wide."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from rich.cells import cell_len  # all of rich takes as long to import as the rest of a command
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    for row in rows:
-        made.add_row(*(str(value) for value in row))
-    out = io.StringIO()
-    width = max(_LEAST_WIDTH, shutil.get_terminal_size((_LEAST_WIDTH, 24)).columns)
-    Console(file=out, width=width, color_system=None, markup=False).print(made, markup=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+    lines = [[str(value) for value in row] for row in (headings, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+
+    def aligned(line: Sequence[str]) -> str:
+        padded = (
+            text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join((aligned(lines[0]), rule, *map(aligned, lines[1:])))
 
 
 def status(standing: Standing) -> str:
     """Where a period stands: figures, then the units that owe something."""
+    from bioduty_xl.domain.standing import UnitState
+
     counts = {state: len(standing.in_state(state)) for state in UnitState}
     lines = [
         f"{standing.period.label}    截止 {standing.due}    "
@@ -88,6 +85,8 @@ def status(standing: Standing) -> str:
 
 def waiting(files: Sequence[FileRecord]) -> str:
     """The files that a person has to look at, each with what to do; empty where there is none."""
+    from bioduty_xl.domain.verdict import verdict_word
+
     if not files:
         return ""
     lines = [
@@ -105,6 +104,8 @@ def last_pass(line: dict[str, Any] | None) -> str:
 
 def collected(found: Collected) -> str:
     """A line of counts, then each file that is not simply accepted."""
+    from bioduty_xl.domain.verdict import Verdict
+
     counts = "  ".join(
         f"{verdict.word} {found.count(verdict)}" for verdict in Verdict if found.count(verdict)
     )
@@ -219,22 +220,22 @@ def rollup_warnings(province: Province) -> list[str]:
 
 def demo(played: Played) -> str:
     """The demo's two quarters as a table, and what to open."""
+    from bioduty_xl.domain.standing import UnitState
+
+    states = UnitState.ON_TIME, UnitState.LATE, UnitState.OVERDUE
     rows = [
         (
             *(standing.period, f"{standing.as_of:%Y-%m-%d}", len(standing.expected)),
-            *(len(standing.in_state(state)) for state in _DEMO_STATES),
+            *(len(standing.in_state(state)) for state in states),
             *(len(standing.required), standing.missing),
             *(standing.files.held, standing.files.rejected),
         )
         for standing in played.standings
     ]
-    words = (state.word for state in _DEMO_STATES)
+    words = (state.word for state in states)
     headings = ("报送期", "统计时点", "应报", *words, "必报项", "缺项", "待处理", "拒收")
     places = [f"  {path}" for path in (*played.books, *played.examples)]
     return "\n".join((table(headings, rows), "", "请打开：", *places))
-
-
-_DEMO_STATES = (UnitState.ON_TIME, UnitState.LATE, UnitState.OVERDUE)
 
 
 def plan(shown: Plan) -> str:

@@ -298,4 +298,4 @@ _KINDS: Mapping[str, Callable[[_Task], str]] = {
     "schtasks": _schtasks,
 }
 KINDS = tuple(_KINDS)
-"""What `printed` can print."""
+"""What `printed` can print, which `schedule --print` offers."""

@@ -21,10 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock, Timeout
-from rapidfuzz import process
 
 from bioduty_xl import config, evidence
-from bioduty_xl.desk import CODES, Desk
 from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
@@ -40,9 +38,6 @@ from bioduty_xl.errors import (
     PlanError,
     TemplateError,
 )
-from bioduty_xl.intake import filing, sandbox
-from bioduty_xl.intake.gate import Limits
-from bioduty_xl.intake.reading import Reading
 from bioduty_xl.layout.atomic import clear_scratch, write_batch, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
@@ -50,17 +45,21 @@ from bioduty_xl.layout.sheets import REGISTER_CHANGES, REGISTER_OWNERSHIPS, REGI
 from bioduty_xl.ledger import Assignment, FileRecord, Ledger
 from bioduty_xl.plan.book import read_plan
 from bioduty_xl.plan.entry_words import entry_texts, is_on_record
-from bioduty_xl.reception import LEFTOVER, NO_FILE, Reception, find_file
-from bioduty_xl.settling import Rows
 from bioduty_xl.terms import Terms
 
-if TYPE_CHECKING:  # pandas and openpyxl take long to import, and only some methods need them
+if TYPE_CHECKING:  # what takes long to import is imported by the methods that need it
     import pandas as pd
 
+    from bioduty_xl.desk import Desk
     from bioduty_xl.handout import Handout
+    from bioduty_xl.intake import sandbox
+    from bioduty_xl.intake.gate import Limits
+    from bioduty_xl.intake.reading import Reading
     from bioduty_xl.mailing import Mailed
     from bioduty_xl.publishing import Publisher
+    from bioduty_xl.reception import Reception
     from bioduty_xl.reminding import Reminding
+    from bioduty_xl.settling import Rows
 
 _log = logging.getLogger(__name__)
 
@@ -444,6 +443,8 @@ class Workspace:
                 settled already.
             Busy: another run holds the workspace.
         """
+        from bioduty_xl.reception import find_file
+
         wanted = self.period(period)
         owner = self.find_unit(unit, wanted)
         if not reason.strip():
@@ -464,6 +465,8 @@ class Workspace:
         return self._reception(desk, reading, ALL_TIME).assign(file, assignment)
 
     def _desk(self, ledger: Ledger) -> Desk:
+        from bioduty_xl.desk import Desk
+
         return Desk(self.terms, self._seal(ledger), ledger)
 
     def inspect(self, file: str | Path) -> FileReport:
@@ -472,6 +475,11 @@ class Workspace:
         Args:
             file: any file at all; of an archive, every member is looked at.
         """
+        from bioduty_xl.desk import Desk
+        from bioduty_xl.intake import filing
+        from bioduty_xl.intake.reading import Reading
+        from bioduty_xl.reception import LEFTOVER, NO_FILE
+
         path = Path(file)
         if not filing.is_plain(path.resolve()):
             return FileReport(str(file), "", Verdict.IGNORED, reason=NO_FILE)
@@ -705,6 +713,8 @@ class Workspace:
         Returns:
             What was settled, and a sentence for each row that cannot take effect.
         """
+        from bioduty_xl.settling import Rows
+
         settled, problems = [], []
         with self.locked(), self._ledger() as ledger:
             register, plans = self.terms.register, self.terms.plans
@@ -840,6 +850,8 @@ class Workspace:
         return frames.given_out(frames.entries(found))
 
     def _reception(self, desk: Desk, reading: Reading, latest: datetime) -> Reception:
+        from bioduty_xl.reception import Reception
+
         return Reception(
             *(desk, self.rulebook.calendar, reading, self._limits),
             *(self.inbox, self.originals, latest),
@@ -875,27 +887,39 @@ class Workspace:
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
-        path = self.ledger_file
-        if not path.exists() and any(filing.originals_in(self.originals)):
+        if not self.ledger_file.exists():
+            self._require_no_originals()
+        return Ledger(self.ledger_file, read_only=read_only)
+
+    def _require_no_originals(self) -> None:
+        """What was received must not be taken for nothing because the ledger is gone."""
+        from bioduty_xl.intake import filing
+
+        if any(filing.originals_in(self.originals)):
             raise LedgerError(
-                f"台账 {path} 不见了，而收到的原件还在，请从备份恢复；"
+                f"台账 {self.ledger_file} 不见了，而收到的原件还在，请从备份恢复；"
                 f"确无备份的，把 {self.originals} 改名后，将原返回表重新放入收件夹"
             )
-        return Ledger(path, read_only=read_only)
 
     @property
     def _limits(self) -> Limits:
         """The caps on files in force."""
+        from bioduty_xl.intake.gate import Limits
+
         intake = self.settings.intake
         return Limits(
             file_bytes=intake.max_file_mb * _MIB, unpacked_bytes=intake.max_unpacked_mb * _MIB
         )
 
     def _reading_terms(self, tries: int) -> sandbox.Terms:
+        from bioduty_xl.intake import sandbox
+
         intake = self.settings.intake
         return sandbox.Terms(self._limits, intake.read_seconds, intake.memory_mb, tries)
 
     def _reading(self, executor: Executor | None = None) -> Reading:
+        from bioduty_xl.intake.reading import Reading
+
         return Reading(self._reading_terms(tries=2), self.originals, executor)
 
     @property
@@ -953,7 +977,14 @@ def _not_yet(register: Register, now: datetime) -> list[Problem]:
 
 def _require_known_codes(rules: config.Rules) -> None:
     """A code that no finding has is a slip of the pen, and would switch off nothing."""
-    for code in sorted({*rules.off, *rules.severity} - CODES):
+    named = {*rules.off, *rules.severity}
+    if not named:
+        return
+    from rapidfuzz import process
+
+    from bioduty_xl.desk import CODES
+
+    for code in sorted(named - CODES):
         likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
         hint = f"，是否想写 {likely[0]}？" if likely else ""
         raise ConfigError(f"{config.SETTINGS_FILE} 的 rules 中，没有“{code}”这条规则{hint}")

@@ -14,6 +14,7 @@ import pytest
 from defusedxml import ElementTree
 
 from bioduty_xl import timers
+from bioduty_xl.cli import cli
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.timers import KINDS, UNIT_FOLDER, name_of, owner_of, printed, schtasks_bytes
 
@@ -343,6 +344,11 @@ def test_a_windows_task_says_how_to_install_it():
     assert text.startswith('<?xml version="1.0" encoding="UTF-16"?>\n')
     assert f"schtasks /Create /TN {name_of(folder)} /XML bioduty.xml" in text
     assert schtasks_bytes(text).decode("utf-16") == text.replace("\n", "\r\n")
+
+
+def test_the_command_line_offers_every_kind():
+    (option,) = (one for one in cli.commands["schedule"].params if one.name == "kind")
+    assert tuple(option.type.choices) == KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 from bioduty_xl.errors import ConfigError
 
 _REMOTE = frozenset(
@@ -35,6 +33,8 @@ def require_local(folder: Path) -> None:
 
 def is_remote(folder: Path) -> bool:
     """Whether a folder, or the nearest one above it that is there, is on a network disk."""
+    import psutil  # takes long, and only runs that write need it
+
     here = folder.resolve()  # a mapped drive of Windows resolves to its share
     if str(folder).startswith(_UNC) or str(here).startswith(_UNC):
         return True
