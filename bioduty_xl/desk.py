@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.period import Period
-from bioduty_xl.domain.returns import Entry, Finding, Return, Severity
+from bioduty_xl.domain.returns import Entry, Finding, FindingKind, Return, Severity
 from bioduty_xl.domain.stamp import Seal
 from bioduty_xl.domain.verdict import Verdict
 from bioduty_xl.errors import BiodutyError, ReturnError
@@ -26,8 +26,23 @@ from bioduty_xl.rules.rule import Case
 from bioduty_xl.terms import Terms
 
 _log = logging.getLogger(__name__)
-CODES = REPAIRS | {"ASSIGNED", "PERIOD_DOUBTFUL"} | {rule.code for rule in every_rule()}
-"""Every code that a finding can have."""
+ASSIGNED = FindingKind(
+    "ASSIGNED",
+    Severity.WARNING,
+    "文件自身的标识不足以确认是谁报的，由经办人认定；汇总时注明，备查。",
+    "不必处理；认错了的，重新认定。",
+)
+PERIOD_DOUBTFUL = FindingKind(
+    "PERIOD_DOUBTFUL",
+    Severity.WARNING,
+    "文件名写的报送期与表格的不同，可能用错了表。",
+    "核对报的是哪一期；要报另一期的，填写该期下发的表。",
+)
+
+KINDS: tuple[FindingKind, ...] = (*every_rule(), *REPAIRS, ASSIGNED, PERIOD_DOUBTFUL)
+"""Every kind of finding that there is."""
+
+CODES = frozenset(kind.code for kind in KINDS)
 
 _PERIOD_IN_NAME = re.compile(r"(20\d\d)\s*[Qq]([1-4])")
 
@@ -88,8 +103,7 @@ class Desk:
         def accept() -> Conclusion:
             returned = read_assigned(opened(answer), unit, assignment.period, plan)
             note = Finding(
-                "ASSIGNED",
-                Severity.WARNING,
+                *(ASSIGNED.code, ASSIGNED.severity),
                 f"文件标识不能确认，由经办人认定为本单位所报（{assignment.reason}）",
             )
             return self._accept(replace(returned, repairs=(note, *returned.repairs)), file)
@@ -194,8 +208,7 @@ def _period_doubts(name: str, period: Period) -> list[Finding]:
     other = min(spoken).label
     return [
         Finding(
-            "PERIOD_DOUBTFUL",
-            Severity.WARNING,
+            *(PERIOD_DOUBTFUL.code, PERIOD_DOUBTFUL.severity),
             f"文件名写的是{other}，表格却是{period.label}的；如要报{other}，请填写该期下发的表",
         )
     ]

@@ -59,6 +59,23 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
+class FindingKind:
+    """What all findings with the same code have in common; docs/rules.md is made of them.
+
+    Attributes:
+        code: stable name, in capitals; by it a finding is switched off.
+        severity: unless the settings give another.
+        why: what it is for, in Chinese.
+        mend: what a unit or the coordinator does about it, in Chinese.
+    """
+
+    code: str
+    severity: Severity
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """校验意见: something in a return that its unit can mend, or should know.
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit, fold
-from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity, shortened
+from bioduty_xl.domain.returns import (
+    Contact,
+    Entry,
+    Finding,
+    FindingKind,
+    Return,
+    Severity,
+    shortened,
+)
 from bioduty_xl.domain.stamp import Forged, FormKind, Seal, looks_like_token
 from bioduty_xl.errors import LayoutMismatch, WrongUnit
 from bioduty_xl.intake.identity import FormSheet, Identity, PlanOf, identify, identify_assigned
@@ -23,15 +31,107 @@ INDISPENSABLE = ("status", "progress")
 ROWS_MAX = 1000
 """Marked rows beyond which somebody has filled the marks downwards."""
 
-REPAIRS = frozenset(
-    (
-        *("WORKBOOK_MARKS_GONE", "MACRO", "SHEET_RENAMED", "FAR_CELLS", "EXTRA_SHEET"),
-        *("COLUMNS_MOVED", "HEADING_RESPELT", "COLUMN_MISSING", "EXTRA_COLUMN"),
-        *("ROW_WITHOUT_MARK", "ROWS_MOVED", "ROW_REPEATED", "ITEM_GONE"),
-        *("CELL_ERROR", "FORMULA_WITHOUT_VALUE", "NUMBER_PRECISION"),
-    )
+REPAIRS = (
+    FindingKind(
+        "WORKBOOK_MARKS_GONE",
+        Severity.WARNING,
+        "文件带的标识没有了，多半是复制到了新文件；凭表内的标识仍认得出，已收下。",
+        "不必处理；下次请直接在原表上填写。",
+    ),
+    FindingKind(
+        "MACRO",
+        Severity.WARNING,
+        "报送表用不着宏，带宏的文件有安全风险；宏没有运行，只读了单元格。",
+        "另存为不带宏的工作簿。",
+    ),
+    FindingKind(
+        "SHEET_RENAMED",
+        Severity.WARNING,
+        "工作表改了名，已按标题行认出。",
+        "不必处理；请勿改名。",
+    ),
+    FindingKind(
+        "FAR_CELLS",
+        Severity.WARNING,
+        "表格以外很远处有零星单元格，没有读取。",
+        "删去这些单元格；其中确有内容的，移到表内。",
+    ),
+    FindingKind(
+        "EXTRA_SHEET",
+        Severity.WARNING,
+        "多出的工作表不在汇总之列，没有读取。",
+        "需要计入的内容写入表内原有各栏。",
+    ),
+    FindingKind(
+        "COLUMNS_MOVED",
+        Severity.WARNING,
+        "列的顺序变了，已按标题认出。",
+        "不必处理。",
+    ),
+    FindingKind(
+        "HEADING_RESPELT",
+        Severity.WARNING,
+        "标题改了写法，已按相近的原标题读取。",
+        "核对读得对不对；请勿改标题。",
+    ),
+    FindingKind(
+        "COLUMN_MISSING",
+        Severity.WARNING,
+        "原有的一列没有了，按空白处理。",
+        "该列有内容要报的，用下发的原表补报。",
+    ),
+    FindingKind(
+        "EXTRA_COLUMN",
+        Severity.WARNING,
+        "多出的列不在汇总之列，没有读取。",
+        "内容写入表内原有各栏；经办人要加列，在模板上加。",
+    ),
+    FindingKind(
+        "ROW_WITHOUT_MARK",
+        Severity.ERROR,
+        "这一行不是原表的行，认不出属于哪项任务，没有读取。",
+        "把内容填入原表对应的行。",
+    ),
+    FindingKind(
+        "ROWS_MOVED",
+        Severity.WARNING,
+        "行的顺序变了，已按行标识认出。",
+        "不必处理。",
+    ),
+    FindingKind(
+        "ROW_REPEATED",
+        Severity.WARNING,
+        "同一项任务有几行，已合并读取。",
+        "核对合并得对不对，留一行。",
+    ),
+    FindingKind(
+        "ITEM_GONE",
+        Severity.ERROR,
+        "这一行的任务不在现行方案中，没有读取。",
+        "核实方案；方案有变动的，请经办人重新下发表格。",
+    ),
+    FindingKind(
+        "CELL_ERROR",
+        Severity.ERROR,
+        "单元格是错误值，读不出内容。",
+        "改为直接填写文字。",
+    ),
+    FindingKind(
+        "FORMULA_WITHOUT_VALUE",
+        Severity.ERROR,
+        "单元格是公式，却没有存下计算结果，读不出内容。",
+        "改为直接填写文字。",
+    ),
+    FindingKind(
+        "NUMBER_PRECISION",
+        Severity.WARNING,
+        "超过 15 位的号码按数字保存，末尾几位已经丢失。",
+        "把单元格设为文本后重新填写。",
+    ),
 )
-"""Codes of what the reader says of a file."""
+"""What the reader says of a file: what it mended, and what it could not read."""
+
+_KINDS = {kind.code: kind for kind in REPAIRS}
 
 QUOTED_MOST = 200
 """Characters of a text that a finding quotes."""
@@ -349,7 +449,6 @@ def _row_repairs(
                 f"{shortened('；'.join(said), QUOTED_MOST)}）",
                 title,
                 address(row.number, min(sheet.place.columns.values())),
-                Severity.ERROR,
             )
     for key, row in keyed:
         if sheet.declared is RETURN_FORM and key not in plan.by_key:
@@ -358,7 +457,6 @@ def _row_repairs(
                 f"{key} 已不在现行责任分工方案中，这一行没有读取，请核实方案",
                 title,
                 address(row.number, min(sheet.place.columns.values())),
-                Severity.ERROR,
             )
     keys = [key for key, _ in keyed]
     if keys != sorted(keys):
@@ -394,32 +492,26 @@ def _unreadable_cells(
         if odd is not None:
             row, column = parse_address(cell)
             text = sheet.raw.grid[row][column]
-            code, severity, advice = _ODD[odd]
-            message = advice.format(text=text)
-            yield Finding(code, severity, message, sheet.raw.title, cell, item, key)
+            code, advice = _ODD[odd]
+            found = _repair(code, advice.format(text=text), sheet.raw.title, cell)
+            yield replace(found, item=item, about=key)
 
 
 _ODD = {
     Odd.ERROR: (
         "CELL_ERROR",
-        Severity.ERROR,
         "单元格是错误值“{text}”，读不出内容，请改为直接填写文字",
     ),
     Odd.FORMULA: (
         "FORMULA_WITHOUT_VALUE",
-        Severity.ERROR,
         "单元格是公式“{text}”，没有计算结果，请改为直接填写文字",
     ),
     Odd.NUMBER: (
         "NUMBER_PRECISION",
-        Severity.WARNING,
         "超过 15 位的号码按数字保存时，末尾几位已经丢失，请将单元格设为文本后重新填写",
     ),
 }
 
 
-def _repair(
-    code: str, message: str, sheet: str, cell: str = "", severity: Severity = Severity.WARNING
-) -> Finding:
-    assert code in REPAIRS, f"{code} is missing in the catalogue"
-    return Finding(code, severity, message, sheet, cell)
+def _repair(code: str, message: str, sheet: str, cell: str = "") -> Finding:
+    return Finding(code, _KINDS[code].severity, message, sheet, cell)

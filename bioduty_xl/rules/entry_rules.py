@@ -158,14 +158,60 @@ def _heading(key: str) -> str:
 
 
 RULES = (
-    Rule("REQUIRED_BLANK", Severity.ERROR, "必报项必须有答复。", required_blank),
-    Rule("PLACEHOLDER", Severity.ERROR, "占位词不是答复。", placeholder),
-    Rule("NO_REASON", Severity.ERROR, "无进展和不涉及都要说明原因。", nothing_without_reason),
-    Rule("STATUS_MISSING", Severity.WARNING, "有答复的项要有进展状态。", status_missing),
-    Rule("STATUS_UNKNOWN", Severity.WARNING, "进展状态只用列表中的词。", status_unknown),
     Rule(
-        "LOCKED_ALTERED", Severity.WARNING, "方案带出的内容被改动，答复可能错行。", locked_altered
+        "REQUIRED_BLANK",
+        Severity.ERROR,
+        "必报项必须有答复；没有答复的计入缺项。",
+        "填写本季度做了什么、取得什么结果；确无进展或者不涉及的，选相应的状态并说明原因。",
+        required_blank,
     ),
-    Rule("NOT_ASSIGNED", Severity.WARNING, "单位不承担的任务不计入。", not_assigned),
-    Rule("EMPTIED", Severity.WARNING, "修订不应清空已填的答复。", emptied),
+    Rule(
+        "PLACEHOLDER",
+        Severity.ERROR,
+        "“略”“同上”一类的词不是答复；只有这些词的计入缺项。",
+        "写明具体工作；确无进展的，选“本季度无进展”并说明原因。",
+        placeholder,
+    ),
+    Rule(
+        "NO_REASON",
+        Severity.ERROR,
+        "报无进展或者不涉及，须让看的人知道原因；没有原因的计入缺项。",
+        "在答复栏或者备注中写明原因。",
+        nothing_without_reason,
+    ),
+    Rule(
+        "STATUS_MISSING",
+        Severity.WARNING,
+        "有答复的项要有进展状态，否则无法按状态统计。",
+        "从下拉列表中选一项。",
+        status_missing,
+    ),
+    Rule(
+        "STATUS_UNKNOWN",
+        Severity.WARNING,
+        "进展状态只用列表中的词，否则无法按状态统计。",
+        "从下拉列表中重选一项。",
+        status_unknown,
+    ),
+    Rule(
+        "LOCKED_ALTERED",
+        Severity.WARNING,
+        "方案带出的内容被改动时，答复可能错行。",
+        "核对本行答复是否对应本项任务，并恢复原文。",
+        locked_altered,
+    ),
+    Rule(
+        "NOT_ASSIGNED",
+        Severity.WARNING,
+        "现行方案中单位不承担的任务，答复不计入统计。",
+        "核实分工；分工确有变动的，由经办人修改方案工作簿。",
+        not_assigned,
+    ),
+    Rule(
+        "EMPTIED",
+        Severity.WARNING,
+        "修订稿把先前已填的答复清空，多半是用了旧表。",
+        "不是有意清空的，补填后再次返回。",
+        emptied,
+    ),
 )

@@ -108,9 +108,25 @@ def _listed(names: list[str], count: int = 0) -> str:
 
 
 RULES = (
-    QuarterRule("SAME_AS_ANOTHER", Severity.WARNING, "各单位应写自己的工作。", same_as_another),
     QuarterRule(
-        "ROLES_CONTRADICT", Severity.WARNING, "同一任务各单位的状态不应相互矛盾。", roles_contradict
+        "SAME_AS_ANOTHER",
+        Severity.WARNING,
+        "几个单位一字不差，多半是转抄。",
+        "改写为本单位自己的工作。",
+        same_as_another,
     ),
-    QuarterRule(CONTACT_STALE, Severity.WARNING, "联系人变动要及时更新。", contact_stale),
+    QuarterRule(
+        "ROLES_CONTRADICT",
+        Severity.WARNING,
+        "同一项任务，牵头单位报已完成而责任单位报未启动（或者相反），汇总时无法解释。",
+        "有关单位会商核对，改为相符的状态，或者在备注中说明。",
+        roles_contradict,
+    ),
+    QuarterRule(
+        CONTACT_STALE,
+        Severity.WARNING,
+        "填报人不在已报的联系人名单中，名单可能过时，催报会找错人。",
+        "联系人有变动的，重新报送联系人名单。",
+        contact_stale,
+    ),
 )

@@ -101,8 +101,32 @@ def _at_field(case: Case, field: str, message: str) -> Hit:
 
 
 RULES = (
-    Rule("HEADER_BLANK", Severity.WARNING, "填报人、联系电话、审签领导应填写。", header_blank),
-    Rule("PHONE_DOUBTFUL", Severity.WARNING, "电话要能打通。", phone_doubtful),
-    Rule("ROW_MISSING", Severity.ERROR, "必报项的行不能删去。", row_missing),
-    Rule("CONTACT_BLANK", Severity.ERROR, "首次报送须附联系人名单（函第二条）。", contact_blank),
+    Rule(
+        "HEADER_BLANK",
+        Severity.WARNING,
+        "填报人、联系电话、审签领导是核实和追问的依据。",
+        "补填表头各栏。",
+        header_blank,
+    ),
+    Rule(
+        "PHONE_DOUBTFUL",
+        Severity.WARNING,
+        "位数或者写法不对的号码打不通（依据工业和信息化部《电信网编号计划》）。",
+        "写 11 位手机号码，或者区号加座机号码。",
+        phone_doubtful,
+    ),
+    Rule(
+        "ROW_MISSING",
+        Severity.ERROR,
+        "必报项的行被删去，这一项就没有地方填报。",
+        "用下发的原表补报。",
+        row_missing,
+    ),
+    Rule(
+        "CONTACT_BLANK",
+        Severity.ERROR,
+        "首次报送须附联系人名单（函第二条）。",
+        "补填分管领导、联系人和电话。",
+        contact_blank,
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bioduty_xl.config import Rules
 from bioduty_xl.domain.plan import Obligation, Plan, Role
-from bioduty_xl.domain.returns import Contact, Entry, Return, Severity, Wording
+from bioduty_xl.domain.returns import Contact, Entry, FindingKind, Return, Wording
 
 
 @dataclass(frozen=True)
@@ -88,32 +88,14 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule.
+class Rule(FindingKind):
+    """One rule; `check` finds its hits in a case."""
 
-    Attributes:
-        code: stable name, in capitals.
-        severity: of its findings.
-        why: what it is for, in Chinese, for the documentation.
-        check: finds its hits in a case.
-    """
-
-    code: str
-    severity: Severity
-    why: str
     check: Callable[[Case], Iterator[Hit]]
 
 
 @dataclass(frozen=True)
-class QuarterRule:
-    """A rule that compares the returns of several units; `check` gives (unit, hit) pairs.
+class QuarterRule(FindingKind):
+    """A rule that compares the returns of several units; `check` gives (unit, hit) pairs."""
 
-    Attributes:
-        code, severity, why: as for a `Rule`.
-        check: finds its hits in a quarter.
-    """
-
-    code: str
-    severity: Severity
-    why: str
     check: Callable[[Quarter], Iterator[tuple[str, Hit]]]
