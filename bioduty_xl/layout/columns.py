@@ -13,7 +13,6 @@ class Kind(StrEnum):
     WORD = "word"
     TEXT = "text"
     NUMBER = "number"
-    PERCENT = "percent"
     RATE = "rate"
     DATE = "date"
     TIME = "time"

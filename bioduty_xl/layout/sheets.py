@@ -325,7 +325,7 @@ RECEIPTS = Sheet(
         Column("nil", "无进展", Kind.NUMBER, 7),
         Column("not_applicable", "不涉及", Kind.NUMBER, 7),
         Column("missing", "缺项", Kind.NUMBER, 7),
-        Column("rate", "完成率", Kind.PERCENT, 8),
+        Column("rate", "完成率", Kind.RATE, 8),
         Column("errors", "错误", Kind.NUMBER, 7),
         Column("warnings", "提示", Kind.NUMBER, 7),
         Column("filler", "填报人", width=10),

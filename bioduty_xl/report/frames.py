@@ -250,9 +250,14 @@ def changes(evidence: Evidence) -> pd.DataFrame:
 
 
 def _rate(standing: Standing) -> int:
-    """Required items answered, in whole per cent."""
+    """Required items answered, in whole per cent, cut: 100 is said of what is complete alone."""
     required = len(standing.required)
-    return round(100 * (required - standing.missing) / required) if required else 0
+    return 100 * (required - standing.missing) // required if required else 0
+
+
+def rate(part: int, whole: int) -> float | None:
+    """A share, cut after a tenth of a per cent: 100 % is said of what is complete, and no less."""
+    return part * 1000 // whole / 1000 if whole else None
 
 
 _UNIT_STATES_SHOWN = (
@@ -540,7 +545,7 @@ def _receipt_row(
         required,
         *(line.count(state) for state in _ITEM_STATES_SHOWN),
         len(line.missing),
-        1 - len(line.missing) / required if required else None,
+        rate(required - len(line.missing), required),
         *((receipt.errors, receipt.warnings) if receipt else (0, 0)),
         *(file.header.get(key, "") if file else "" for key in ("filler", "phone")),
         file.name if file else receipt.without_form if receipt else "",

@@ -42,7 +42,6 @@ _COLOURS: Mapping[Kind, Mapping[object, str]] = {
 
 _NUMBER_FORMATS = {
     Kind.NUMBER: "0",
-    Kind.PERCENT: "0%",
     Kind.RATE: "0.0%",
     Kind.DATE: "yyyy-mm-dd",
     Kind.TIME: "yyyy-mm-dd hh:mm",

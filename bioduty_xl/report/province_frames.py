@@ -103,11 +103,6 @@ def sheets(found: ProvinceEvidence) -> dict[str, pd.DataFrame]:
     }
 
 
-def rate(part: int, whole: int) -> float | None:
-    """A share, cut after a tenth of a per cent: 100 % is said of what is complete, and no less."""
-    return part * 1000 // whole / 1000 if whole else None
-
-
 def _of_all(
     sheet: Sheet, merged: Sequence[_Merged], tables: Sequence[pd.DataFrame]
 ) -> pd.DataFrame:
@@ -145,9 +140,9 @@ def _city_row(one: _Merged) -> tuple[object, ...]:
     return (
         *(city.name, MERGED, standing.due, expected, returned),
         *(len(standing.in_state(state)) for state in _UNIT_STATES),
-        *(rate(returned, expected), required),
+        *(frames.rate(returned, expected), required),
         *(standing.count(state) for state in _ITEM_STATES),
-        *(standing.missing, rate(required - standing.missing, required), len(one.problems)),
+        *(standing.missing, frames.rate(required - standing.missing, required), len(one.problems)),
         *(standing.files.held, standing.files.rejected),
         standing.as_of.astimezone(CHINA).replace(tzinfo=None),
         *(CLOSED if city.is_closed else OPEN, city.came_later),
@@ -196,11 +191,11 @@ def _figures(found: ProvinceEvidence, cities: pd.DataFrame) -> pd.DataFrame:
     for key in _SUMS:
         rows.append((CITIES[key].heading, total[key]))
         if key == "exempt":
-            rows.append(("报送率", rate(total["returned"], total["expected"])))
-            rows.append(("按时率", rate(total["on_time"], total["expected"])))
+            rows.append(("报送率", frames.rate(total["returned"], total["expected"])))
+            rows.append(("按时率", frames.rate(total["on_time"], total["expected"])))
         if key == "missing":
             done = total["required"] - total["missing"]
-            rows.append(("完成率", rate(done, total["required"])))
+            rows.append(("完成率", frames.rate(done, total["required"])))
     return _table(PROVINCE, rows)
 
 
@@ -257,7 +252,7 @@ def _city_items(tasks: Sequence[_Task], cities: Sequence[City]) -> pd.DataFrame:
         rows.append(
             (
                 *("、".join(_keys_of(task)), task.title, len(task.keys)),
-                *(required, answered, rate(answered, required)),
+                *(required, answered, frames.rate(answered, required)),
                 *(_share(task.counts.get(name)) for name in names),
             )
         )

@@ -13,10 +13,10 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Entry, Wording
 from bioduty_xl.domain.standing import Receipt, Rulebook, assess
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.frames import rate
 from bioduty_xl.report.pieces import Limits
 from bioduty_xl.report.province import City, LeftOut, ProvinceEvidence
 from bioduty_xl.report.province_book import render_province
-from bioduty_xl.report.province_frames import rate
 
 Q2 = Period(2024, 2)
 AS_OF = moment("2024-06-28")
