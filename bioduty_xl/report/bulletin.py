@@ -24,6 +24,7 @@ from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import Sheet
 from bioduty_xl.layout.sheets import DETAIL, MISSING_ITEMS, OVERDUE, OVERVIEW, PROBLEMS, RECEIPTS
 from bioduty_xl.report.evidence import Evidence
+from bioduty_xl.report.frames import rate
 from bioduty_xl.report.letters import SUBJECT, answer_day, contact_note, due_day, quoted_title
 from bioduty_xl.report.official import (
     Annex,
@@ -216,7 +217,8 @@ def _how(tally: _Tally) -> str:
 
 
 def _per_cent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}%" if whole else "—"
+    share = rate(part, whole)
+    return "—" if share is None else f"{100 * share:.1f}%"
 
 
 def _text(evidence: Evidence, book: _Book, dated: date) -> Iterator[Heading | Prose]:
