@@ -22,7 +22,7 @@ import click
 
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 from bioduty_xl.timers import KINDS, owner_of, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
@@ -549,7 +549,7 @@ def _reported() -> Iterator[None]:
         code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
         raise SystemExit(code) from None
     except OSError as error:
-        click.echo(f"错误：{error.strerror or error}：{error.filename or ''}", err=True)
+        click.echo(f"错误：{refusal(error)}", err=True)
         raise SystemExit(FAILED) from None
 
 
