@@ -484,7 +484,7 @@ def doctor(options: Options) -> None:
     """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine
 
-    checks = examine(options.open(), options.as_of)
+    checks = examine(options.open(), options.as_of, by_clock=options.by_clock)
     options.print(printing.health(checks), {"checks": [check.as_json() for check in checks]})
     if not all(check.is_well for check in checks):
         raise SystemExit(FAILED)
