@@ -21,7 +21,7 @@ import schedule
 from bioduty_xl import watch
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
-from bioduty_xl.errors import Altered, BiodutyError, Busy
+from bioduty_xl.errors import Altered, BiodutyError, Busy, refusal
 from bioduty_xl.ledger import FileRecord
 from bioduty_xl.watch import Pass
 from bioduty_xl.workspace import Progress, Workspace
@@ -31,15 +31,8 @@ _log = logging.getLogger(__name__)
 CLOCK_SLIP = timedelta(seconds=60)
 """Wall and monotonic time may part by so much before the clock counts as set anew."""
 
-PATIENCE = timedelta(days=1)
-"""A clock may be behind the last pass by so much; it works on at that pass's moment."""
-
 PAGE_SECONDS = 60.0
 """So long a pass waits, when it has mailed, for another run to let it say so on the page."""
-
-BELIEVED = timedelta(days=200)
-"""A clock that is further ahead of the last pass than this is not believed: a machine that was
-off for two quarters is rarer than one whose clock was set wrong."""
 
 
 def run_pass(
@@ -219,30 +212,25 @@ def _sentence(error: BiodutyError | OSError) -> str:
     """What went wrong; names of files, if any, stand below the first line."""
     if isinstance(error, BiodutyError):
         return str(error)
-    said = error.strerror or type(error).__name__
-    if isinstance(error, PermissionError):
-        said = f"文件正被其他程序打开，或者没有读写的权限（{said}）"
-    place = error.filename2 or error.filename
-    return f"{said}\n  {place}" if place else said
+    return refusal(error)
 
 
 def _check_clock(workspace: Workspace, done: Pass) -> None:
     """Compare the machine's time with the last pass: time does not run backwards, and one that
     cannot be right is refused.
     """
-    line = watch.last_pass(workspace.state_dir)
-    if line is None:
+    last = watch.last_moment(workspace.state_dir)
+    if last is None:
         return
-    now, last = done.as_of, datetime.fromisoformat(line["as_of"])
-    if last - PATIENCE <= now <= last + BELIEVED:
+    now = done.as_of
+    doubt = watch.clock_doubt(now, last)
+    if doubt is None:
         done.as_of = max(now, last)
         return
     _log.error("the clock is not believed: %s", now.isoformat())
-    word = "早于" if now < last else "远晚于"
     done.refused = True
     done.failures.append(
-        f"时钟：本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，"
-        "可能不准，这次什么也没有做。请校准时钟；时间确实无误的，"
+        f"时钟：{doubt}，这次什么也没有做。请校准时钟；时间确实无误的，"
         f"用 bioduty run --as-of {now:%Y-%m-%dT%H:%M} 运行一次即可"
     )
 

@@ -6,6 +6,7 @@ workspaces left out · 75 another run holds the lock.
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import logging
@@ -23,7 +24,7 @@ import click
 
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from concurrent.futures import Executor
@@ -80,10 +81,38 @@ class Options:
     def print(self, text: str, data: object) -> None:
         """The result: text for people, or JSON."""
         if self.json:
-            text = json.dumps(data, ensure_ascii=False, indent=2)
-        if sys.stdout is not None and text:
-            click.echo(text)
+            text = _json(data)
+        if text:
+            with _heard():
+                click.echo(text)
 
+
+def _json(data: object) -> str:
+    """JSON with its Chinese as it is, where stdout can hold all of it; else in escapes, because
+    what the console would put in the place of a sign need not be JSON.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=2)
+    return text
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Say something to whom may have gone meanwhile, as `head` does. What was done is done all the
+    same, and its exit status says so.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to flush
+
+
+_GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
 _YEARS = range(2000, 2200)
 """Years that a moment may lie in; another one is a slip of the finger."""
@@ -456,7 +485,7 @@ def doctor(options: Options) -> None:
     """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine
 
-    checks = examine(options.open(), options.as_of)
+    checks = examine(options.open(), options.as_of, by_clock=options.by_clock)
     options.print(printing.health(checks), {"checks": [check.as_json() for check in checks]})
     if not all(check.is_well for check in checks):
         raise SystemExit(FAILED)
@@ -550,13 +579,30 @@ def _reported() -> Iterator[None]:
         click.echo(f"错误：{error}", err=True)
         code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
         raise SystemExit(code) from None
+    except BrokenPipeError:
+        raise  # nobody is left who would read a sentence; click ends quietly
     except OSError as error:
-        click.echo(f"错误：{error.strerror or error}：{error.filename or ''}", err=True)
+        click.echo(f"错误：{refusal(error)}", err=True)
         raise SystemExit(FAILED) from None
+
+
+def _open_what_is_closed() -> None:
+    """Let what is said go nowhere where there is no console (pythonw, a service, `>&-`). Otherwise
+    the next file that is opened would be given the number of stdout or stderr.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # is given the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -23,6 +23,15 @@ class BiodutyError(Exception):
         return "\n".join((self.message, *(f"  {line}" for line in self.details)))
 
 
+def refusal(error: OSError) -> str:
+    """What a system's refusal of a file means; the file, if it is known, on a line below."""
+    said = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, PermissionError):
+        said = f"文件正被其他程序打开，或者没有读写的权限（{said}）"
+    place = error.filename2 or error.filename
+    return f"{said}\n  {place}" if place else said
+
+
 class ConfigError(BiodutyError):
     """bioduty.toml, an option or an argument cannot be used as it stands."""
 

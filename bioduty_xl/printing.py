@@ -42,7 +42,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A plain table, columns aligned also where characters are two cells wide."""
     from rich.cells import cell_len  # all of rich takes as long to import as the rest of a command
 
-    lines = [[str(value) for value in row] for row in (headings, *rows)]
+    lines = [[_one_line(str(value)) for value in row] for row in (headings, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
 
     def aligned(line: Sequence[str]) -> str:

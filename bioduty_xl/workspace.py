@@ -121,7 +121,7 @@ class Workspace:
                 f"{root} 不是工作区（没有 {config.SETTINGS_FILE}），可用 bioduty init 新建"
             )
         loaded = config.load(settings)
-        _require_known_codes(loaded.rules)
+        _require_known_codes(loaded)
         return cls(root, loaded)
 
     @classmethod
@@ -975,19 +975,29 @@ def _not_yet(register: Register, now: datetime) -> list[Problem]:
     ]
 
 
-def _require_known_codes(rules: config.Rules) -> None:
+def _require_known_codes(settings: config.Settings) -> None:
     """A code that no finding has is a slip of the pen, and would switch off nothing."""
-    named = {*rules.off, *rules.severity}
+    named = {*settings.rules.off, *settings.rules.severity}
     if not named:
         return
+    from bioduty_xl.desk import CODES
+
+    faults = [
+        (("rules", table, code), f"没有“{code}”这条规则{_likely_code(code)}")
+        for table in ("off", "severity")
+        for code in sorted({*getattr(settings.rules, table)} - CODES)
+    ]
+    if faults:
+        raise settings.refusal(faults)
+
+
+def _likely_code(code: str) -> str:
     from rapidfuzz import process
 
     from bioduty_xl.desk import CODES
 
-    for code in sorted(named - CODES):
-        likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
-        hint = f"，是否想写 {likely[0]}？" if likely else ""
-        raise ConfigError(f"{config.SETTINGS_FILE} 的 rules 中，没有“{code}”这条规则{hint}")
+    likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
+    return f"，是否想写 {likely[0]}？" if likely else ""
 
 
 def _require_assignable(file: FileRecord, ledger: Ledger) -> None:
