@@ -25,6 +25,7 @@ from rapidfuzz import process
 
 from bioduty_xl import config, evidence
 from bioduty_xl.desk import CODES, Desk
+from bioduty_xl.desktop import own_command, write_starters
 from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
@@ -134,7 +135,9 @@ class Workspace:
         """
         root = Path(path).resolve()
         if (root / config.SETTINGS_FILE).exists():
-            raise BiodutyError(f"{root} 已经是工作区")
+            raise BiodutyError(
+                f"{root} 已经是工作区，没有作任何改动；只更新启动文件，请加 --starters"
+            )
         for folder in ("inbox", "outbox", "templates"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for name in TEMPLATES:
@@ -144,7 +147,17 @@ class Workspace:
         made = cls.open(root)
         if not made.register_file.exists():
             shutil.copyfile(packaged(REGISTER), made.register_file)
+        made.write_starters()
         return made
+
+    def write_starters(self) -> list[Path]:
+        """Put starters that run one pass and open its book into the workspace's folder, for the
+        Python that runs now; one that a person has changed stays as it is.
+
+        Returns:
+            Those written.
+        """
+        return write_starters(self.root, own_command())
 
     @cached_property
     def terms(self) -> Terms:
@@ -594,7 +607,7 @@ class Workspace:
             self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
 
-    def restore(self, period: str | Period) -> list[Path]:
+    def republish(self, period: str | Period) -> list[Path]:
         """See to it that a closed period's book is there as it was published, and no letter.
 
         Returns:
