@@ -465,6 +465,33 @@ def rollup(
 
 
 @_command(cli)
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(options: Options, file: Path) -> None:
+    """备份整个工作区，写成一个文件；不影响正在进行的运行。
+
+    FILE 里有签名密钥、邮箱密码和各单位所报内容，请像工作区一样保管，不要放在共享盘上。
+    """
+    made = options.open().backup(file, as_of=options.as_of)
+    options.print(printing.backed_up(made), made.as_json())
+    if made.needs_attention:
+        raise SystemExit(ATTENTION)
+
+
+@_command(cli)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
+)
+def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
+    """把备份恢复到一个新的或者空的文件夹；先全部核对，再放到位。"""
+    from bioduty_xl.restoring import restore as put_in_place
+
+    restored = put_in_place(file, folder, state_dir)
+    options.print(printing.restored(restored), restored.as_json())
+
+
+@_command(cli)
 def doctor(options: Options) -> None:
     """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine

@@ -559,6 +559,11 @@ class Ledger:
         """How many files are on record."""
         return int(self._query("SELECT count(*) FROM files")[0][0])
 
+    def received(self) -> tuple[datetime, ...]:
+        """The first and the last arrival on record; empty where nothing ever came."""
+        ((first, last),) = self._query("SELECT min(received), max(received) FROM files")
+        return (datetime.fromisoformat(first), datetime.fromisoformat(last)) if first else ()
+
     def with_hash(self, sha256: str) -> list[FileRecord]:
         """Files with these bytes, in order of receipt."""
         return self._files("sha256 = ?", (sha256,))
