@@ -197,6 +197,8 @@ def backed_up(made: Backup) -> str:
 
 def restored(done: Restored) -> str:
     """Where it is, and what to do next."""
+    from bioduty_xl.layout.sheets import REGISTER_RECEIPTS  # which `--help` need not wait for
+
     found = done.manifest
     made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else "（没有写明）"
     lines = [
@@ -210,8 +212,10 @@ def restored(done: Restored) -> str:
         lines.append(f"设置所指、不在工作区内的文件放在 {done.outside}，需要的请放回原处")
     lines += [_one_line(said) for said in (*found.elsewhere, *found.left_out)]
     if found.waiting:
-        lines += ["以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算，因此成了迟报的，"]
-        lines += ["请在登记表中更正："]
+        lines.append(
+            "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算；因此成了迟报的，"
+            f"请在登记表“{REGISTER_RECEIPTS.title}”中写明真实的收到日期："
+        )
         lines += [
             _one_line(f"  {PurePosixPath(name).name}，{came:%Y-%m-%d %H:%M} 收到")
             for name, came in sorted(found.waiting.items())
