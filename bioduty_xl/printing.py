@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported by the commands whose results these are
+    from bioduty_xl.backup import Backup
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.domain.standing import Standing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
+    from bioduty_xl.restoring import Restored
     from bioduty_xl.rollup import Province
     from bioduty_xl.terms import Terms
     from bioduty_xl.watch import Pass
@@ -176,6 +178,63 @@ def passed_json(done: Pass) -> dict[str, Any]:
         "altered": done.altered,
         "failures": done.failures,
     }
+
+
+def backed_up(made: Backup) -> str:
+    """What is in a backup, and what is not."""
+    found = made.manifest
+    lines = [
+        f"已备份：{made.path}（{made.size / (1 << 20):.1f} MB）",
+        f"收件 {found.files} 个，共 {len(found.members)} 个文件{_periods(found.periods)}",
+    ]
+    if found.waiting:
+        lines.append(f"收件夹中还没有收取的 {len(found.waiting)} 个文件也在其中")
+    lines += [f"原件不见了：{sha256}" for sha256 in found.missing]
+    lines += [f"原件与收到时不同，请检查磁盘：{sha256}" for sha256 in found.damaged]
+    lines += [_one_line(said) for said in (*found.elsewhere, *found.left_out)]
+    lines.append("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR")
+    return "\n".join(lines)
+
+
+def restored(done: Restored) -> str:
+    """Where it is, and what to do next."""
+    from bioduty_xl.layout.sheets import REGISTER_RECEIPTS  # which `--help` need not wait for
+
+    found = done.manifest
+    made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else "（没有写明）"
+    lines = [
+        f"已恢复：{done.root}",
+        f"备份时间 {made}，收件 {found.files} 个{_periods(found.periods)}",
+        f"台账、原件和密钥在 {done.state_dir}",
+    ]
+    lines += [f"备份时已经不见了的原件：{sha256}" for sha256 in found.missing]
+    lines += [f"备份时已经损坏的原件：{sha256}" for sha256 in found.damaged]
+    if done.outside:
+        lines.append(f"设置所指、不在工作区内的文件放在 {done.outside}，需要的请放回原处")
+    lines += [_one_line(said) for said in (*found.elsewhere, *found.left_out)]
+    if found.waiting:
+        lines.append(
+            "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算；因此成了迟报的，"
+            f"请在登记表“{REGISTER_RECEIPTS.title}”中写明真实的收到日期："
+        )
+        lines += [
+            _one_line(f"  {PurePosixPath(name).name}，{came:%Y-%m-%d %H:%M} 收到")
+            for name, came in sorted(found.waiting.items())
+        ]
+    return "\n".join((*lines, "", *(line.format(root=done.root) for line in _NEXT)))
+
+
+_NEXT = (
+    "接下来：",
+    '  1. bioduty doctor --workspace "{root}"    检查本机是否适合运行',
+    '  2. bioduty status --workspace "{root}"    核对报送情况',
+    "  3. 备份以后发出的邮件和催报不在记录里，会再发一次；不要再发的，先把设置中的 mail.host 留空",
+    "  4. 原来的工作区不要再用；定时运行的，用 bioduty schedule --print 在本机重新登记",
+)
+
+
+def _periods(periods: Sequence[str]) -> str:
+    return f"，报送期 {'、'.join(periods)}" if periods else ""
 
 
 def rollup(province: Province, path: Path) -> str:

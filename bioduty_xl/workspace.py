@@ -50,6 +50,7 @@ from bioduty_xl.terms import Terms
 if TYPE_CHECKING:  # what takes long to import is imported by the methods that need it
     import pandas as pd
 
+    from bioduty_xl.backup import Backup
     from bioduty_xl.desk import Desk
     from bioduty_xl.handout import Handout
     from bioduty_xl.intake import sandbox
@@ -133,7 +134,9 @@ class Workspace:
         """
         root = Path(path).resolve()
         if (root / config.SETTINGS_FILE).exists():
-            raise BiodutyError(f"{root} 已经是工作区")
+            raise BiodutyError(
+                f"{root} 已经是工作区，没有作任何改动；只更新启动文件，请加 --starters"
+            )
         for folder in ("inbox", "outbox", "templates"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for name in TEMPLATES:
@@ -143,7 +146,65 @@ class Workspace:
         made = cls.open(root)
         if not made.register_file.exists():
             shutil.copyfile(packaged(REGISTER), made.register_file)
+        made.write_starters()
         return made
+
+    @classmethod
+    def restore(
+        cls, path: str | Path, folder: str | Path, state_dir: str | Path | None = None
+    ) -> Workspace:
+        """Put a backup in place, in a new or empty folder; all of it is checked first.
+
+        Args:
+            path: the backup.
+            folder: where the workspace is to be.
+            state_dir: where ledger, originals and key are to be, relative to the folder; the
+                settings are changed accordingly. None: where the settings say, if that is in the
+                folder.
+
+        Raises:
+            ConfigError: a folder is not empty or on a network disk, or the settings name a state
+                folder elsewhere and none is given.
+            BiodutyError: the file is no backup, is damaged, or a newer program wrote it.
+        """
+        from bioduty_xl import restoring
+
+        return cls.open(restoring.restore(Path(path), Path(folder), state_dir).root)
+
+    def backup(self, path: str | Path, *, as_of: When | None = None) -> Backup:
+        """Write all that this workspace needs to go on elsewhere into one file, whole or not at
+        all. It holds the signing key and what units answered: keep it as the workspace is kept.
+
+        Others may work in the workspace meanwhile: what the backup says is one moment's. The inbox
+        and the outbox are in it only where they lie in the workspace's folder.
+
+        Args:
+            path: a zip; an older backup of this workspace is replaced.
+            as_of: when, for the record.
+
+        Returns:
+            What is in it, and what could not be.
+
+        Raises:
+            ConfigError: the file is none that may be written.
+            LedgerError: the ledger is damaged or gone.
+        """
+        from bioduty_xl.backup import Place, back_up
+
+        self._require_ledger()
+        made = moment(as_of) if as_of is not None else None
+        return back_up(Place(self.root, self.settings), Path(path), made)
+
+    def write_starters(self) -> list[Path]:
+        """Put starters that run one pass and open its book into the workspace's folder, for the
+        Python that runs now; one that a person has changed stays as it is.
+
+        Returns:
+            Those written.
+        """
+        from bioduty_xl.desktop import own_command, write_starters
+
+        return write_starters(self.root, own_command())
 
     @cached_property
     def terms(self) -> Terms:
@@ -602,7 +663,7 @@ class Workspace:
             self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
 
-    def restore(self, period: str | Period) -> list[Path]:
+    def republish(self, period: str | Period) -> list[Path]:
         """See to it that a closed period's book is there as it was published, and no letter.
 
         Returns:
@@ -887,12 +948,13 @@ class Workspace:
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
-        if not self.ledger_file.exists():
-            self._require_no_originals()
+        self._require_ledger()
         return Ledger(self.ledger_file, read_only=read_only)
 
-    def _require_no_originals(self) -> None:
+    def _require_ledger(self) -> None:
         """What was received must not be taken for nothing because the ledger is gone."""
+        if self.ledger_file.exists():
+            return
         from bioduty_xl.intake import filing
 
         if any(filing.originals_in(self.originals)):
