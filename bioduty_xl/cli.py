@@ -1,28 +1,47 @@
 """The command line: parses, calls, prints. stdout carries the result alone, stderr the rest.
 
+It speaks Chinese on a Chinese machine and English elsewhere, or as the workspace's settings say;
+that is settled before anything is parsed, by `--workspace` or the nearest workspace upwards, so
+that usage, results and errors are in one language. Texts are translated when they are printed.
+JSON is the same everywhere. Help texts, docstrings of commands among them, are the catalogue's
+keys.
+
 Exit status: 0 done · 1 failed · 2 usage or settings · 3 done, but files were held or rejected, or
 workspaces left out · 75 another run holds the lock.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+from bioduty_xl.language import (
+    SETTINGS_FILE,
+    Said,
+    language_of,
+    language_setting,
+    listed,
+    say,
+    speak,
+    tell,
+)
 from bioduty_xl.timers import KINDS, owner_of, printed, schtasks_bytes
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
@@ -59,13 +78,15 @@ class Options:
         Raises:
             ConfigError: there is none, or its settings cannot be used.
         """
-        from bioduty_xl.config import SETTINGS_FILE
-
         workspace = self.find()
         if workspace is None:
             raise ConfigError(
-                f"{Path.cwd()} 及其上级文件夹中没有 {SETTINGS_FILE}，"
-                "请用 --workspace 指明，或用 bioduty init 新建"
+                say(
+                    "{folder} 及其上级文件夹中没有 {file}，"
+                    "请用 --workspace 指明，或用 bioduty init 新建",
+                    folder=Path.cwd(),
+                    file=SETTINGS_FILE,
+                )
             )
         _log_to_file(workspace)
         return workspace
@@ -98,8 +119,44 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             found = None
         if found is None or found.year not in _YEARS:
-            self.fail(f"“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", param, ctx)
+            self.fail(
+                tell("“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", value=value),
+                param,
+                ctx,
+            )
         return found
+
+
+class _Translated:
+    """A click command or option whose help is translated when it is shown."""
+
+    help: str | None
+
+    def _reworded(self) -> Self:
+        shown = copy.copy(self)
+        shown.help = Said(cleandoc(self.help), {}).translated() if self.help else None
+        return shown
+
+
+class _Command(_Translated, click.Command):
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return click.Command.get_short_help_str(self._reworded(), limit)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        click.Command.format_help_text(self._reworded(), ctx, formatter)
+
+
+class _Group(_Command, click.Group):
+    command_class = _Command
+    group_class = type  # its subgroups are of its own class
+
+
+class _Option(_Translated, click.Option):
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return click.Option.get_help_record(self._reworded(), ctx)
+
+
+_option = functools.partial(click.option, cls=_Option)
 
 
 def _command(parent: click.Group, name: str | None = None) -> Callable[..., click.Command]:
@@ -123,25 +180,28 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 
         decorated = parent.command(name)(wrapped)
         decorated.params += [
-            click.Option(
+            _Option(
                 ["--workspace"],
                 type=click.Path(path_type=Path, file_okay=False),
                 help="工作区文件夹；不写时向上找最近的 bioduty.toml",
             ),
-            click.Option(
-                ["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"
-            ),
-            click.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
-            click.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
-            click.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
+            _Option(["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"),
+            _Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
+            _Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
+            _Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
         ]
         return decorated
 
     return decorate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bioduty-xl")
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    package_name="bioduty-xl",
+    message="%(prog)s %(version)s",
+    cls=_Option,
+    help="显示版本后退出",
+)
 def cli() -> None:
     """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。"""
 
@@ -169,7 +229,7 @@ def init(options: Options, folder: Path) -> None:
     from bioduty_xl.workspace import Workspace
 
     root = Workspace.create(folder).root
-    options.print(f"已新建工作区：{root}", {"workspace": str(root)})
+    options.print(tell("已新建工作区：{root}", root=root), {"workspace": str(root)})
 
 
 @cli.group("plan")
@@ -179,7 +239,7 @@ def plan_group() -> None:
 
 @_command(plan_group, "import")
 @click.argument("document", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@_option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
     """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
@@ -252,8 +312,8 @@ def template_check(options: Options) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@click.option("--unit", metavar="NAME", help="只生成这一个单位的")
-@click.option("--contacts", is_flag=True, help="同时生成联系人名单")
+@_option("--unit", metavar="NAME", help="只生成这一个单位的")
+@_option("--contacts", is_flag=True, help="同时生成联系人名单")
 def generate(options: Options, period: str | None, unit: str | None, contacts: bool) -> None:
     """生成各单位的报送表（首次报送同时生成联系人名单）。"""
     workspace = options.open()
@@ -268,7 +328,7 @@ def generate(options: Options, period: str | None, unit: str | None, contacts: b
 
 def _workers(function: Callable[..., None]) -> Callable[..., None]:
     """The option of commands that read returns."""
-    return click.option(
+    return _option(
         "--executor", metavar="dask://HOST:PORT", help="由 dask 集群的各台机器读取返回表"
     )(function)
 
@@ -299,7 +359,7 @@ def collect(options: Options, executor: str | None) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@click.option(
+@_option(
     "--parquet",
     is_flag=True,
     help="另写一个 Parquet 文件：全部应报事项及答复，供其他程序使用（须安装 bioduty-xl[parquet]）",
@@ -317,10 +377,8 @@ def consolidate(options: Options, period: str | None, parquet: bool) -> None:
     if parquet:
         written.append(workspace.parquet_file(chosen))
         data["parquet"] = str(written[-1])
-    usual = workspace.report_file(chosen)
-    if path != usual:
-        click.echo(f"{usual.name} 正被其他程序打开，已另存为 {path.name}", err=True)
-    options.print("\n".join(f"已写出：{one}" for one in written), data)
+    _say_if_elsewhere(path, workspace.report_file(chosen))
+    options.print("\n".join(printing.written(one) for one in written), data)
 
 
 @_command(cli)
@@ -354,9 +412,9 @@ def inspect(options: Options, file: Path) -> None:
 
 @_command(cli)
 @click.argument("file")
-@click.option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
-@click.option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
-@click.option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
+@_option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
+@_option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
+@_option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
 def assign(options: Options, file: str, unit: str, period: str, reason: str) -> None:
     """认定一个待处理的文件是哪个单位、哪一期的返回表。
 
@@ -380,13 +438,13 @@ def run(options: Options, executor: str | None) -> None:
 
 
 @_command(cli)
-@click.option(
+@_option(
     "--print",
     "kind",
     type=click.Choice(KINDS),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
+@_option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
@@ -397,11 +455,11 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
         text = printed(kind, root, _own_command(), at, owner_of(root))
         if output is not None:
             output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
-            text = f"已写出：{output}"
+            text = printing.written(output)
         options.print(text, {"kind": kind, "text": text})
         return
-    times = "、".join(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
-    click.echo(f"每天 {times}（北京时间）运行，按 Ctrl+C 停止", err=True)
+    times = listed(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
+    click.echo(tell("每天 {times}（北京时间）运行，按 Ctrl+C 停止", times=times), err=True)
 
     def work() -> None:
         now = replace(
@@ -423,8 +481,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 @click.argument(
     "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@_option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
+@_option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def rollup(
     options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
 ) -> None:
@@ -442,8 +500,7 @@ def rollup(
     path = province.write(target)
     for line in printing.rollup_warnings(province):
         click.echo(line, err=True)
-    if path != target:
-        click.echo(f"{target.name} 正被其他程序打开，已另存为 {path.name}", err=True)
+    _say_if_elsewhere(path, target)
     options.print(printing.rollup(province, path), {**province.as_json(), "workbook": str(path)})
     if province.needs_attention:
         raise SystemExit(ATTENTION)
@@ -474,14 +531,19 @@ def _run_once(
     return ATTENTION if done.needs_attention else 0
 
 
+def _say_if_elsewhere(path: Path, usual: Path) -> None:
+    """That a workbook was written beside its usual place."""
+    if path != usual:
+        said = tell("{usual} 正被其他程序打开，已另存为 {name}", usual=usual.name, name=path.name)
+        click.echo(said, err=True)
+
+
 def _own_command() -> tuple[str, ...]:
     """How a scheduler calls this program: by this Python, wherever it was installed."""
     return (sys.executable, "-m", "bioduty_xl")
 
 
 def _nearest_workspace() -> Path | None:
-    from bioduty_xl.config import SETTINGS_FILE  # brings pydantic
-
     here = Path.cwd()
     return next((f for f in (here, *here.parents) if (f / SETTINGS_FILE).is_file()), None)
 
@@ -491,7 +553,7 @@ def _default_plan_file(options: Options) -> Path:
     workspace = options.find()
     target = workspace.path(workspace.settings.paths.plan) if workspace else Path("plan.xlsx")
     if target.exists():
-        raise BiodutyError(f"{target} 已经存在；要替换它，请用 -o {target} 指明")
+        raise BiodutyError(say("{target} 已经存在；要替换它，请用 -o {target} 指明", target=target))
     return target
 
 
@@ -545,16 +607,36 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except BiodutyError as error:
-        click.echo(f"错误：{error}", err=True)
+        click.echo(tell("错误：{error}", error=error.said), err=True)
         code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
         raise SystemExit(code) from None
     except OSError as error:
-        click.echo(f"错误：{error.strerror or error}：{error.filename or ''}", err=True)
+        said = tell(
+            "错误：{error}：{file}", error=error.strerror or error, file=error.filename or ""
+        )
+        click.echo(said, err=True)
         raise SystemExit(FAILED) from None
+
+
+def _language(arguments: Sequence[str]) -> str:
+    """The language to speak, told before click has parsed anything, and by the workspace's
+    settings even where these cannot be used.
+    """
+    given = [
+        after if word == "--workspace" else word.partition("=")[2]
+        for word, after in zip(arguments, (*arguments[1:], ""), strict=False)
+        if word.partition("=")[0] == "--workspace"
+    ]
+    try:
+        folder = Path(given[-1]) if given else _nearest_workspace()
+    except OSError:  # the current folder is gone: the command will say so
+        folder = None
+    return language_of(language_setting(folder), os.environ)
 
 
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
+    speak(_language(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.language import say
 
 _DASK = "dask://"
 _RETRIES = 2
@@ -33,18 +34,18 @@ def executor_of(name: str) -> Iterator[Executor]:
         BiodutyError: the scheduler cannot be reached.
     """
     if not name.startswith(_DASK) or name == _DASK:
-        raise ConfigError(f"--executor 应写成 dask://主机:端口，不能写“{name}”")
+        raise ConfigError(say("--executor 应写成 dask://主机:端口，不能写“{name}”", name=name))
     try:
         import distributed
     except ImportError:
-        raise ConfigError("没有安装 dask，请执行 pip install 'bioduty-xl[dask]'") from None
+        raise ConfigError(say("没有安装 dask，请执行 pip install 'bioduty-xl[dask]'")) from None
     connect: Any = distributed.Client  # which tells no types
     address = f"tcp://{name.removeprefix(_DASK)}"
     try:
         client = connect(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise BiodutyError(
-            f"连接不上 dask 调度程序 {address}，请检查地址和网络", str(error)
+            say("连接不上 dask 调度程序 {address}，请检查地址和网络", address=address), str(error)
         ) from None
     with client:
         yield client.get_executor(pure=False, retries=_RETRIES)

@@ -9,7 +9,7 @@ from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -28,8 +28,7 @@ from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
 from bioduty_xl.domain.returns import Severity, Wording
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
-
-SETTINGS_FILE = "bioduty.toml"
+from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
 
 
 def _parse_period(value: object) -> Period:
@@ -222,8 +221,15 @@ class Times(_Section):
 
 
 class Settings(_Section):
-    """A workspace's settings, one attribute for each table of bioduty.toml."""
+    """A workspace's settings, one attribute for each table of bioduty.toml.
 
+    Attributes:
+        language: of the command line, `zh` or `en`; `auto`: the machine's. What it writes into
+            files is Chinese in any case. The command line itself reads it by `language_setting`,
+            before these settings are known to be sound.
+    """
+
+    language: Literal["auto", "zh", "en"] = "auto"
     office: Office = Office()
     paths: Paths = Paths()
     deadlines: Deadlines = Deadlines()

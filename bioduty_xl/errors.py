@@ -5,12 +5,15 @@ returned file and becomes that file's verdict. What a unit can mend in its own a
 it is a `Finding` (domain.returns), which is data.
 """
 
+from bioduty_xl.language import Said, listed
+
 
 class BiodutyError(Exception):
     """One sentence for the operator, with lines of detail below it.
 
     Args:
-        message: what is wrong and what to do, in Chinese, without a trailing line break.
+        message: what is wrong and what to do, without a trailing line break; made by `say` where
+            the command line is to say it in English too.
         details: further lines, one fact each (a place in a document, a key in a settings file).
     """
 
@@ -19,8 +22,13 @@ class BiodutyError(Exception):
         self.message = message
         self.details = details
 
+    @property
+    def said(self) -> Said:
+        """Message and details, a line each, in either language."""
+        return listed((self.message, *self.details), "\n  ")
+
     def __str__(self) -> str:
-        return "\n".join((self.message, *(f"  {line}" for line in self.details)))
+        return str(self.said)
 
 
 class ConfigError(BiodutyError):

@@ -1,4 +1,6 @@
-"""What commands print for people, as text; and the progress bar on a terminal."""
+"""What commands print for people, as text in the language that was settled; and the progress bar
+on a terminal. What files, findings and the register say stays Chinese: it is the workbooks' words.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bioduty_xl.domain.standing import Standing, UnitState
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict, verdict_word
+from bioduty_xl.language import COMMA, say, tell, translated
 
 if TYPE_CHECKING:  # imported by the commands whose results these are
     from bioduty_xl.demo import Played
@@ -39,7 +42,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda what, done, total: bar.update(
-            task, description=what, completed=done, total=total
+            task, description=translated(what), completed=done, total=total
         )
 
 
@@ -51,9 +54,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold")
+        made.add_column(translated(heading), overflow="fold")
     for row in rows:
-        made.add_row(*(str(value) for value in row))
+        made.add_row(
+            *(translated(value) if isinstance(value, str) else str(value) for value in row)
+        )
     out = io.StringIO()
     width = max(_LEAST_WIDTH, shutil.get_terminal_size((_LEAST_WIDTH, 24)).columns)
     Console(file=out, width=width, color_system=None, markup=False).print(made, markup=False)
@@ -62,15 +67,30 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def status(standing: Standing) -> str:
     """Where a period stands: figures, then the units that owe something."""
-    counts = {state: len(standing.in_state(state)) for state in UnitState}
+    counts = ((state, len(standing.in_state(state))) for state in UnitState)
     lines = [
-        f"{standing.period.label}    截止 {standing.due}    "
-        f"统计时点 {standing.as_of:%Y-%m-%d %H:%M}",
-        f"应报 {len(standing.expected)}  已报 {len(standing.returned)}  "
-        + "  ".join(f"{state.word} {count}" for state, count in counts.items()),
-        f"必报 {len(standing.required)} 项  缺项 {standing.missing} 项    "
-        f"文件：已收 {standing.files.accepted}  待处理 {standing.files.held}  "
-        f"拒收 {standing.files.rejected}",
+        tell(
+            "{period.label}    截止 {due}    统计时点 {as_of:%Y-%m-%d %H:%M}",
+            period=standing.period,
+            due=standing.due,
+            as_of=standing.as_of,
+        ),
+        "  ".join(
+            (
+                tell("应报 {count}", count=len(standing.expected)),
+                tell("已报 {count}", count=len(standing.returned)),
+                *(f"{translated(state.word)} {count}" for state, count in counts),
+            )
+        ),
+        tell(
+            "必报 {required} 项  缺项 {missing} 项    "
+            "文件：已收 {accepted}  待处理 {held}  拒收 {rejected}",
+            required=len(standing.required),
+            missing=standing.missing,
+            accepted=standing.files.accepted,
+            held=standing.files.held,
+            rejected=standing.files.rejected,
+        ),
         "",
     ]
     rows = [
@@ -82,7 +102,10 @@ def status(standing: Standing) -> str:
         )
         for line in standing.units
     ]
-    headings = ("代码", "单位", "状态", "收到", "逾期天数", "必报", "缺项", "错误", "提示")
+    headings = (
+        *(say("代码"), say("单位"), say("状态"), say("收到"), say("逾期天数")),
+        *(say("必报"), say("缺项"), say("错误"), say("提示")),
+    )
     return "\n".join(lines) + table(headings, rows)
 
 
@@ -90,28 +113,34 @@ def waiting(files: Sequence[FileRecord]) -> str:
     """The files that a person has to look at, each with what to do; empty where there is none."""
     if not files:
         return ""
-    lines = [
-        _one_line(f"  [{verdict_word(file.verdict)}] {file.name}：{file.reason}") for file in files
-    ]
-    return "\n".join(("", "待处理的文件（核实后可用 bioduty assign 认定）：", *lines))
+    lines = [_judged(verdict_word(file.verdict), file.name, file.reason) for file in files]
+    return "\n".join(("", tell("待处理的文件（核实后可用 bioduty assign 认定）："), *lines))
+
+
+def _judged(verdict: str, file: str, reason: str) -> str:
+    return "  " + _one_line(
+        tell("[{verdict}] {file}：{reason}", verdict=verdict, file=file, reason=reason)
+    )
 
 
 def last_pass(line: dict[str, Any] | None) -> str:
     """What the last pass did, on a line of its own; empty before the first."""
     from bioduty_xl.watch import summary
 
-    return f"\n\n{summary(line)}" if line else ""
+    return f"\n\n{translated(summary(line))}" if line else ""
 
 
 def collected(found: Collected) -> str:
     """A line of counts, then each file that is not simply accepted."""
     counts = "  ".join(
-        f"{verdict.word} {found.count(verdict)}" for verdict in Verdict if found.count(verdict)
+        f"{translated(verdict.word)} {found.count(verdict)}"
+        for verdict in Verdict
+        if found.count(verdict)
     )
-    lines = [counts or "收件夹中没有新文件"]
+    lines = [counts or tell("收件夹中没有新文件")]
     for report in found.files:
         if report.verdict is not Verdict.ACCEPTED or report.reason:
-            lines.append(_one_line(f"  [{report.verdict.word}] {report.file}：{report.reason}"))
+            lines.append(_judged(report.verdict.word, report.file, report.reason))
     return "\n".join(lines)
 
 
@@ -124,38 +153,51 @@ def inspected(report: FileReport, terms: Terms) -> str:
     """What a file is and what is wrong with it."""
     plan = terms.plan(report.period) if report.period else terms.latest
     unit = plan.by_code.get(report.unit or "")
-    said = f"，{report.reason}" if report.reason else ""
-    lines = [_one_line(f"{report.file}：{report.verdict.word}{said}")]
+    said = tell("{file}：{verdict}", file=report.file, verdict=report.verdict.word)
+    if report.reason:
+        said = tell("{said}，{reason}", said=said, reason=report.reason)
+    lines = [_one_line(said)]
     if unit:
-        times = f"    第 {report.revision} 次" if report.revision else ""
-        lines.append(f"单位 {unit.name}    报送期 {report.period}{times}")
+        said = tell("单位 {unit}    报送期 {period}", unit=unit.name, period=report.period)
+        times = tell("    第 {number} 次", number=report.revision) if report.revision else ""
+        lines.append(said + times)
     for finding in report.findings:
         place = " ".join(filter(None, (finding.sheet, finding.cell, finding.item)))
-        lines.append(f"  [{finding.severity.value}] {finding.code} {place}：{finding.message}")
+        said = tell("{place}：{message}", place=place, message=finding.message)
+        lines.append(f"  [{finding.severity.value}] {finding.code} {said}")
     return "\n".join(lines)
 
 
 def generated(period: str, paths: list[Path]) -> str:
     """How many forms, and where."""
     folders = dict.fromkeys(path.parent for path in paths)
-    counts = (f"{sum(p.parent == folder for p in paths)} 份：{folder}" for folder in folders)
-    return f"已生成 {period} 的表格\n" + "\n".join(f"  {count}" for count in counts)
+    counts = (
+        tell("{count} 份：{folder}", count=sum(p.parent == folder for p in paths), folder=folder)
+        for folder in folders
+    )
+    said = tell("已生成 {period} 的表格", period=period)
+    return "\n".join((said, *(f"  {count}" for count in counts)))
 
 
 def passed(done: Pass) -> str:
     """What a pass did."""
-    lines = [f"下发 {len(done.forms)} 份"] if done.forms else []
+    lines = [tell("下发 {count} 份", count=len(done.forms))] if done.forms else []
     if done.collected is not None:
         lines.append(collected(done.collected))
-    lines += [_one_line(f"已认定：{said}") for said in done.settled]
-    lines += [f"{period} 已结账" for period in done.closed]
-    lines += [f"已写出：{path}" for path in (*done.books, *done.corrections, *done.reminders)]
-    lines += [f"发出邮件 {done.mailed} 封"] if done.mailed else []
-    lines += [_one_line(f"登记表：{problem}") for problem in done.problems]
-    lines += [_one_line(f"没有送达的邮件：{mail}") for mail in done.undelivered]
-    lines += [_one_line(f"结账后被改动：{book}") for book in done.altered]
-    lines += [_one_line(f"未完成：{failure}") for failure in done.failures]
+    lines += [_one_line(tell("已认定：{file}", file=file)) for file in done.settled]
+    lines += [tell("{period} 已结账", period=period) for period in done.closed]
+    lines += [written(path) for path in (*done.books, *done.corrections, *done.reminders)]
+    lines += [tell("发出邮件 {count} 封", count=done.mailed)] if done.mailed else []
+    lines += [_one_line(tell("登记表：{problem}", problem=one)) for one in done.problems]
+    lines += [_one_line(tell("没有送达的邮件：{mail}", mail=one)) for one in done.undelivered]
+    lines += [_one_line(tell("结账后被改动：{book}", book=one)) for one in done.altered]
+    lines += [_one_line(tell("未完成：{failure}", failure=one)) for one in done.failures]
     return "\n".join(lines)
+
+
+def written(path: Path | str) -> str:
+    """That a file was written."""
+    return tell("已写出：{path}", path=path)
 
 
 def passed_json(done: Pass) -> dict[str, Any]:
@@ -188,16 +230,20 @@ def rollup(province: Province, path: Path) -> str:
         )
         for city in said["cities"]
     ]
-    rows.append(("合计", *_rollup_counts(said), ""))
+    rows.append((say("合计"), *_rollup_counts(said), ""))
     headings = (
-        *("市（州）", "应报", "已报", "按时", "迟报", "逾期", "必报", "缺项"),
-        *("待处理", "拒收", "已结账"),
+        *(say("市（州）"), say("应报"), say("已报"), say("按时"), say("迟报"), say("逾期")),
+        *(say("必报"), say("缺项"), say("待处理"), say("拒收"), say("已结账")),
     )
-    top = (
-        f"{found.period.label}    统计时点 {found.as_of:%Y-%m-%d %H:%M}    "
-        f"已汇总 {len(found.cities)} 个，未计入 {len(found.left_out)} 个"
+    top = tell(
+        "{period.label}    统计时点 {as_of:%Y-%m-%d %H:%M}    "
+        "已汇总 {cities} 个，未计入 {left_out} 个",
+        period=found.period,
+        as_of=found.as_of,
+        cities=len(found.cities),
+        left_out=len(found.left_out),
     )
-    return "\n".join((top, "", table(headings, rows), "", f"已写出：{path}"))
+    return "\n".join((top, "", table(headings, rows), "", written(path)))
 
 
 def _rollup_counts(said: Mapping[str, Mapping[str, int]]) -> tuple[int, ...]:
@@ -212,8 +258,15 @@ def rollup_warnings(province: Province) -> list[str]:
     """A line for each folder that is left out, and for each city that may be there twice."""
     found = province.evidence
     return [
-        *(_one_line(f"未计入：{one.folder}：{one.reason}") for one in found.left_out),
-        *(_one_line(f"{city.name}：{doubt}") for city in found.cities for doubt in city.doubts),
+        *(
+            _one_line(tell("未计入：{folder}：{reason}", folder=one.folder, reason=one.reason))
+            for one in found.left_out
+        ),
+        *(
+            _one_line(tell("{city}：{doubt}", city=city.name, doubt=doubt))
+            for city in found.cities
+            for doubt in city.doubts
+        ),
     ]
 
 
@@ -229,9 +282,12 @@ def demo(played: Played) -> str:
         for standing in played.standings
     ]
     words = (state.word for state in _DEMO_STATES)
-    headings = ("报送期", "统计时点", "应报", *words, "必报项", "缺项", "待处理", "拒收")
+    headings = (
+        *(say("报送期"), say("统计时点"), say("应报"), *words),
+        *(say("必报项"), say("缺项"), say("待处理"), say("拒收")),
+    )
     places = [f"  {path}" for path in (*played.books, *played.examples)]
-    return "\n".join((table(headings, rows), "", "请打开：", *places))
+    return "\n".join((table(headings, rows), "", tell("请打开："), *places))
 
 
 _DEMO_STATES = (UnitState.ON_TIME, UnitState.LATE, UnitState.OVERDUE)
@@ -243,11 +299,12 @@ def plan(shown: Plan) -> str:
     for part in shown.parts:
         lines += ["", f"{part.no}. {part.title}"]
         for item in (item for item in shown.items if item.part == part.no):
-            lines.append(f"  {item.key} {item.title}（举措 {len(item.measures)} 条）")
-            for word, codes in (("牵头", item.lead), ("责任", item.responsible)):
+            count = tell("（举措 {count} 条）", count=len(item.measures))
+            lines.append(f"  {item.key} {item.title}{count}")
+            for word, codes in ((say("牵头"), item.lead), (say("责任"), item.responsible)):
                 if codes:
-                    names = "、".join(shown.by_code[code].name for code in codes)
-                    lines.append(f"      {word}：{names}")
+                    names = translated(COMMA).join(shown.by_code[code].name for code in codes)
+                    lines.append("      " + tell("{role}：{units}", role=word, units=names))
     return "\n".join(lines)
 
 
@@ -285,15 +342,22 @@ def plan_json(shown: Plan) -> dict[str, Any]:
 def plan_check(shown: Plan, problems: Sequence[str]) -> str:
     """Counts when the plan is sound, problems when it is not."""
     if problems:
-        return "\n".join(("方案有以下问题：", *(f"  {problem}" for problem in problems)))
-    return f"方案无误：{_plan_counts(shown)}"
+        said = (f"  {translated(problem)}" for problem in problems)
+        return "\n".join((tell("方案有以下问题："), *said))
+    return tell("方案无误：{counts}", counts=_plan_counts(shown))
 
 
 def imported(result: Imported, target: Path) -> str:
     """What was read and every mend that was made."""
-    lines = [f"第 {mend.line} 行：{mend.message}" for mend in result.mends]
-    lines += [f"第 {first}—{last} 行：方案正文以外，未导入" for first, last in result.outside]
-    return "\n".join((*lines, "", _plan_counts(result.plan), f"已写出：{target}"))
+    lines = [
+        tell("第 {line} 行：{message}", line=mend.line, message=mend.message)
+        for mend in result.mends
+    ]
+    lines += [
+        tell("第 {first}—{last} 行：方案正文以外，未导入", first=first, last=last)
+        for first, last in result.outside
+    ]
+    return "\n".join((*lines, "", translated(_plan_counts(result.plan)), written(target)))
 
 
 def imported_json(result: Imported, target: Path) -> dict[str, Any]:
@@ -308,11 +372,16 @@ def imported_json(result: Imported, target: Path) -> dict[str, Any]:
 def _plan_counts(shown: Plan) -> str:
     duties = shown.obligations()
     departments = sum(unit.kind.value == "department" for unit in shown.units)
-    return (
-        f"{len(shown.parts)} 部分，{len(shown.items)} 项任务，"
-        f"{sum(len(item.measures) for item in shown.items)} 条举措，{departments} 个部门，"
-        f"{len(shown.units) - departments} 个县（区），应报事项 {len(duties)} 项，"
-        f"其中必报 {sum(duty.required for duty in duties)} 项"
+    return say(
+        "{parts} 部分，{items} 项任务，{measures} 条举措，{departments} 个部门，"
+        "{counties} 个县（区），应报事项 {duties} 项，其中必报 {required} 项",
+        parts=len(shown.parts),
+        items=len(shown.items),
+        measures=sum(len(item.measures) for item in shown.items),
+        departments=departments,
+        counties=len(shown.units) - departments,
+        duties=len(duties),
+        required=sum(duty.required for duty in duties),
     )
 
 
@@ -321,13 +390,16 @@ def templates(found: Mapping[str, Examined]) -> str:
     lines = []
     for path, one in found.items():
         lines.append(f"{'×' if one.lacks else '√'} {path}")
-        lines += [f"  缺：{lack}" for lack in one.lacks]
-        lines += [f"  注：{note}" for note in one.notes]
+        lines += ["  " + tell("缺：{lack}", lack=lack) for lack in one.lacks]
+        lines += ["  " + tell("注：{note}", note=note) for note in one.notes]
     return "\n".join(lines)
 
 
 def health(checks: Sequence[Check]) -> str:
     """A line for each check."""
+    marks = {True: "√", False: "×"}
     return "\n".join(
-        f"{'√' if check.is_well else '×'} {check.name}：{check.message}" for check in checks
+        f"{marks[check.is_well]} "
+        + tell("{name}：{message}", name=check.name, message=check.message)
+        for check in checks
     )
