@@ -21,8 +21,8 @@ import schedule
 from bioduty_xl import watch
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
-from bioduty_xl.errors import Altered, BiodutyError, Busy
-from bioduty_xl.language import listed, say
+from bioduty_xl.errors import Altered, BiodutyError, Busy, refusal
+from bioduty_xl.language import say
 from bioduty_xl.ledger import FileRecord
 from bioduty_xl.watch import Pass
 from bioduty_xl.workspace import Progress, Workspace
@@ -232,11 +232,7 @@ def _sentence(error: BiodutyError | OSError) -> str:
     """What went wrong; names of files, if any, stand below the first line."""
     if isinstance(error, BiodutyError):
         return error.said
-    said = error.strerror or type(error).__name__
-    if isinstance(error, PermissionError):
-        said = say("文件正被其他程序打开，或者没有读写的权限（{said}）", said=said)
-    place = error.filename2 or error.filename
-    return listed((said, str(place)), "\n  ") if place else said
+    return refusal(error)
 
 
 def _check_clock(workspace: Workspace, done: Pass) -> None:

@@ -13,6 +13,7 @@ workspaces left out · 75 another run holds the lock.
 from __future__ import annotations
 
 import copy
+import errno
 import functools
 import json
 import logging
@@ -31,9 +32,10 @@ import click
 
 from bioduty_xl import printing
 from bioduty_xl.domain.calendar import CHINA, moment
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError
+from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 from bioduty_xl.language import (
     SETTINGS_FILE,
+    Language,
     Said,
     language_of,
     language_setting,
@@ -101,10 +103,38 @@ class Options:
     def print(self, text: str, data: object) -> None:
         """The result: text for people, or JSON."""
         if self.json:
-            text = json.dumps(data, ensure_ascii=False, indent=2)
-        if sys.stdout is not None and text:
-            click.echo(text)
+            text = _json(data)
+        if text:
+            with _heard():
+                click.echo(text)
 
+
+def _json(data: object) -> str:
+    """JSON with its Chinese as it is, where stdout can hold all of it; else in escapes, because
+    what the console would put in the place of a sign need not be JSON.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=2)
+    return text
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Say something to whom may have gone meanwhile, as `head` does. What was done is done all the
+    same, and its exit status says so.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to flush
+
+
+_GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
 _YEARS = range(2000, 2200)
 """Years that a moment may lie in; another one is a slip of the finger."""
@@ -610,15 +640,14 @@ def _reported() -> Iterator[None]:
         click.echo(tell("错误：{error}", error=error.said), err=True)
         code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
         raise SystemExit(code) from None
+    except BrokenPipeError:
+        raise  # nobody is left who would read a sentence; click ends quietly
     except OSError as error:
-        said = tell(
-            "错误：{error}：{file}", error=error.strerror or error, file=error.filename or ""
-        )
-        click.echo(said, err=True)
+        click.echo(tell("错误：{error}", error=refusal(error)), err=True)
         raise SystemExit(FAILED) from None
 
 
-def _language(arguments: Sequence[str]) -> str:
+def _language(arguments: Sequence[str]) -> Language:
     """The language to speak, told before click has parsed anything, and by the workspace's
     settings even where these cannot be used.
     """
@@ -634,8 +663,23 @@ def _language(arguments: Sequence[str]) -> str:
     return language_of(language_setting(folder), os.environ)
 
 
+def _open_what_is_closed() -> None:
+    """Let what is said go nowhere where there is no console (pythonw, a service, `>&-`). Otherwise
+    the next file that is opened would be given the number of stdout or stderr.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # is given the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
+    _open_what_is_closed()
     speak(_language(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

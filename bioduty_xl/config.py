@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -17,10 +17,11 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationError,
+    field_validator,
     model_validator,
 )
-from rapidfuzz import process
 
 from bioduty_xl.domain.calendar import Calendar, Roll, SpecialPeriod
 from bioduty_xl.domain.period import Period
@@ -29,14 +30,71 @@ from bioduty_xl.domain.returns import Severity, Wording
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
+from bioduty_xl.language import Language
+from bioduty_xl.settings.faults import Known, dotted, faults_of
+from bioduty_xl.settings.places import Path as Key
+from bioduty_xl.settings.places import Places
+from bioduty_xl.settings.slips import Fault, parse
+from bioduty_xl.settings.text import read_text
 
 
 def _parse_period(value: object) -> Period:
     if isinstance(value, Period):
         return value
-    return Period.parse(str(value))
+    try:
+        return Period.parse(str(value))
+    except ValueError:
+        raise ValueError(f'“{value}”不是报送期，应写成 "2024Q2" 的样子') from None
 
 
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+_TIME = re.compile(r"(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?")
+
+
+def _parse_day(value: object) -> date:
+    """A date, also in quotes; a number is no count of seconds."""
+    if isinstance(value, date):
+        return value
+    try:
+        found = _DAY.fullmatch(str(value).strip())
+        return date(*map(int, found.groups())) if found else _refuse_day(value)
+    except ValueError:
+        return _refuse_day(value)
+
+
+def _refuse_day(value: object) -> date:
+    raise ValueError(f"“{value}”不是日期，应写成 2024-04-25 的样子，不加引号") from None
+
+
+def _parse_time(value: object) -> time:
+    """A time of day, also in quotes."""
+    if isinstance(value, time):
+        return value
+    try:
+        found = _TIME.fullmatch(str(value).strip())
+        if found is None:
+            return _refuse_time(value)
+        return time(int(found[1]), int(found[2]), int(found[3] or 0))
+    except ValueError:
+        return _refuse_time(value)
+
+
+def _refuse_time(value: object) -> time:
+    raise ValueError(f"“{value}”不是时刻，应写成 08:30:00 的样子，不加引号") from None
+
+
+def _no_control(value: object) -> object:
+    r"""In double quotes, `D:\new` is a drive, a line break and `ew`."""
+    if any(not char.isprintable() for char in str(value)):
+        raise ValueError(
+            f"路径 {str(value)!r} 中有换行、制表等控制字符；Windows 路径要用单引号，如 'D:\\工作'"
+        )
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_parse_day)]
+TimeOfDay = Annotated[time, BeforeValidator(_parse_time)]
+Place = Annotated[Path, BeforeValidator(_no_control)]
 PeriodSetting = Annotated[
     Period, BeforeValidator(_parse_period), PlainSerializer(str, return_type=str)
 ]
@@ -44,6 +102,14 @@ PeriodSetting = Annotated[
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: object) -> object:
+        """Nothing here is switched on or off; true would pass for the number 1."""
+        if any(isinstance(one, bool) for one in (value if isinstance(value, list) else [value])):
+            raise ValueError("不能写 true 或 false")
+        return value
 
 
 class Office(_Section):
@@ -64,20 +130,20 @@ class Office(_Section):
 class Paths(_Section):
     """Where things are, relative to the workspace; `state_dir` must be on a local disk."""
 
-    plan: Path = Path("plan.xlsx")
-    templates: Path = Path("templates")
-    inbox: Path = Path("inbox")
-    outbox: Path = Path("outbox")
-    state_dir: Path = Path(".bioduty")
-    register_book: Path = Path("register.xlsx")
+    plan: Place = Path("plan.xlsx")
+    templates: Place = Path("templates")
+    inbox: Place = Path("inbox")
+    outbox: Place = Path("outbox")
+    state_dir: Place = Path(".bioduty")
+    register_book: Place = Path("register.xlsx")
 
 
 class Special(_Section):
     """A period with a due date of its own (the letter: the first return)."""
 
     period: PeriodSetting
-    due: date
-    covers_from: date | None = None
+    due: Day
+    covers_from: Day | None = None
 
 
 class Extension(_Section):
@@ -85,7 +151,7 @@ class Extension(_Section):
 
     unit: str
     period: PeriodSetting
-    due: date
+    due: Day
     reason: str = ""
 
 
@@ -204,7 +270,7 @@ class Mail(_Section):
     security: Security = Security.TLS
     user: str = ""
     sender: str = ""
-    ca_file: str = ""
+    ca_file: Annotated[str, BeforeValidator(_no_control)] = ""
     seconds: float = Field(default=30.0, gt=0, le=600)
 
     @model_validator(mode="after")
@@ -217,7 +283,7 @@ class Mail(_Section):
 class Times(_Section):
     """When `bioduty schedule` runs, as times of day in Asia/Shanghai."""
 
-    at: tuple[time, ...] = (time(8, 30), time(17, 30))
+    at: tuple[TimeOfDay, ...] = (time(8, 30), time(17, 30))
 
 
 class Settings(_Section):
@@ -229,7 +295,7 @@ class Settings(_Section):
             before these settings are known to be sound.
     """
 
-    language: Literal["auto", "zh", "en"] = "auto"
+    language: Language = Language.AUTO
     office: Office = Office()
     paths: Paths = Paths()
     deadlines: Deadlines = Deadlines()
@@ -238,6 +304,19 @@ class Settings(_Section):
     reminders: Reminders = Reminders()
     mail: Mail = Mail()
     schedule: Times = Times()
+
+    _places: Places = PrivateAttr(default=Places(""))
+
+    def refusal(self, faults: Sequence[tuple[Key, str]]) -> ConfigError:
+        """What to raise for settings that turn out wrong when they meet the rest of the workspace.
+
+        Args:
+            faults: the key of each, and what is wrong with it.
+        """
+        placed = [
+            Fault(self._places.of(key), f"{dotted(key)}：{message}") for key, message in faults
+        ]
+        return ConfigError(f"{SETTINGS_FILE} 中有不能使用的设置", *map(str, sorted(placed)))
 
     @cached_property
     def wording(self) -> Wording:
@@ -270,17 +349,15 @@ class Settings(_Section):
             ConfigError: a unit is not in the plan, or an extension cannot be one.
         """
         deadlines, usual = self.deadlines, replace(self.calendar, days=days)
-        for one in deadlines.extensions:
-            _require_extension(usual, one)
+        if faults := list(_grants_at_fault(deadlines, usual, plan_of)):
+            raise self.refusal(faults)
         calendar = replace(
             usual,
             extensions={
-                (_code(plan_of(e.period), e.unit, "extensions"), e.period): e.due
-                for e in deadlines.extensions
+                (_code(plan_of(e.period), e.unit), e.period): e.due for e in deadlines.extensions
             },
             exemptions={
-                (_code(plan_of(e.period), e.unit, "exemptions"), e.period): e.reason
-                for e in deadlines.exemptions
+                (_code(plan_of(e.period), e.unit), e.period): e.reason for e in deadlines.exemptions
             },
         )
         return Rulebook(calendar, self.wording, self.rules.required)
@@ -290,50 +367,85 @@ def load(path: Path) -> Settings:
     """Read a settings file.
 
     Raises:
-        ConfigError: it is no UTF-8, no TOML, or a key or value is wrong; every fault is named.
+        ConfigError: it is no UTF-8, no TOML, or a key or value is wrong; every fault is named with
+            its line.
     """
+    parsed = parse(read_text(path), _KNOWN.meant_in_chinese)
+    places, faults = Places(parsed.text), list(parsed.faults)
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except UnicodeDecodeError:
-        raise ConfigError(
-            f"{path} 不是 UTF-8 编码，请用记事本打开，另存为时编码选“UTF-8”"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} 的写法有误：{error}") from None
+        settings = Settings.model_validate(parsed.data)
     except ValidationError as error:
-        faults = (_sentence(fault) for fault in error.errors())
-        raise ConfigError(f"{path} 中有不能使用的设置", *faults) from None
+        faults += faults_of(error.errors(), _KNOWN, places)
+    if faults:
+        raise ConfigError(f"{path} 中有不能使用的设置", *map(str, sorted(faults)))
+    settings._places = places
+    return settings
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = _known_keys(Settings, fault["loc"][:-1])
-        likely = process.extractOne(str(fault["loc"][-1]), known, score_cutoff=50)
-        hint = f"，是否想写 {likely[0]}？" if likely else f"，可用的有：{'、'.join(known)}"
-        return f"{where}：没有这一项{hint}"
-    return f"{where}：“{fault['input']}”不能用（{fault['msg']}）"
+_KNOWN = Known(
+    Settings,
+    {
+        "language": ("语言", "界面语言"),
+        "office": ("办公室", "单位信息", "报送单位"),
+        "office.name": ("名称", "单位名称", "办公室名称"),
+        "office.region": ("地区", "市州", "市（州）", "本市"),
+        "office.contact": ("联系人",),
+        "office.phone": ("电话", "联系电话", "咨询电话"),
+        "paths": ("路径", "文件夹", "位置"),
+        "paths.plan": ("方案", "责任分工方案"),
+        "paths.templates": ("模板", "模板文件夹"),
+        "paths.inbox": ("收件夹", "收件", "收件箱"),
+        "paths.outbox": ("发件夹", "发件", "发件箱"),
+        "paths.register_book": ("登记表",),
+        "paths.state_dir": ("状态文件夹", "台账文件夹"),
+        "deadlines": ("截止", "期限", "截止日期"),
+        "deadlines.due_day": ("截止日",),
+        "deadlines.open_day": ("下发日", "开始日"),
+        "deadlines.close_days": ("结账", "结账天数"),
+        "deadlines.roll": ("顺延", "遇休息日"),
+        "deadlines.first_period": ("首次报送", "首期"),
+        "deadlines.extensions": ("延期",),
+        "deadlines.exemptions": ("免报", "豁免"),
+        "deadlines.special.period": ("报送期", "期间"),
+        "deadlines.exemptions.reason": ("理由", "原因"),
+        "rules": ("规则", "校验规则"),
+        "rules.required": ("必报",),
+        "rules.off": ("不需要的规则", "关闭"),
+        "intake": ("收取", "收件设置"),
+        "reminders": ("催报", "提醒"),
+        "reminders.before": ("提前提醒", "截止前"),
+        "reminders.after": ("逾期催报", "截止后"),
+        "mail": ("邮件", "发信", "发信服务器"),
+        "mail.host": ("服务器", "邮件服务器"),
+        "mail.port": ("端口",),
+        "mail.user": ("用户", "登录名", "账号"),
+        "mail.sender": ("发件人", "发件邮箱"),
+        "schedule": ("定时", "日程", "计划"),
+        "schedule.at": ("时间", "时刻", "运行时刻"),
+    },
+)
 
 
-def _known_keys(section: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    for name in path:
-        if isinstance(name, int):
-            continue
-        annotation: Any = section.model_fields[name].annotation
-        arguments = getattr(annotation, "__args__", ())
-        section = arguments[0] if arguments else annotation
-    return sorted(section.model_fields)
+def _grants_at_fault(
+    deadlines: Deadlines, usual: Calendar, plan_of: Callable[[Period], Plan]
+) -> Iterator[tuple[Key, str]]:
+    """Extensions and exemptions of units that there are not, and extensions that are none."""
+    tables: dict[str, Sequence[Extension | Exemption]] = {
+        "extensions": deadlines.extensions,
+        "exemptions": deadlines.exemptions,
+    }
+    for table, grants in tables.items():
+        for number, one in enumerate(grants):
+            plan = plan_of(one.period)
+            if plan.find_unit(one.unit) is None:
+                yield ("deadlines", table, number, "unit"), plan.unknown(one.unit)
+    for number, one in enumerate(deadlines.extensions):
+        if fault := usual.extension_fault(one.period, one.due):
+            where = ("deadlines", "extensions", number, "due")
+            yield where, f"“{one.unit}”的 due = {one.due} {fault}"
 
 
-def _require_extension(usual: Calendar, one: Extension) -> None:
-    if fault := usual.extension_fault(one.period, one.due):
-        raise ConfigError(
-            f"{SETTINGS_FILE} 的 deadlines.extensions 中，“{one.unit}”的 due = {one.due} {fault}"
-        )
-
-
-def _code(plan: Plan, name: str, table: str) -> str:
+def _code(plan: Plan, name: str) -> str:
     unit = plan.find_unit(name)
-    if unit is None:
-        raise ConfigError(f"{SETTINGS_FILE} 的 deadlines.{table} 有误：{plan.unknown(name)}")
+    assert unit is not None, name
     return unit.code

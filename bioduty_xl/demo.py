@@ -203,7 +203,7 @@ def _drop(
     workspace: Workspace, period: str, unit: Unit, habit: _Habit | None, suffix: str = ""
 ) -> None:
     """A unit fills its form and drops it into the inbox, the contact form with it."""
-    name = f"{unit.name}_{period}"
+    name = _form_name(workspace, unit, period)
     author = Author(unit, period)
     duties = [duty for duty in workspace.plan.obligations() if duty.unit == unit.code]
     answers = {
@@ -218,6 +218,11 @@ def _drop(
     contacts = workspace.outbox(period) / "contacts" / f"{name}_{CONTACTS_FORM.title}.xlsx"
     if contacts.exists() and not suffix:
         _fill_contacts(contacts, workspace.inbox / contacts.name, author)
+
+
+def _form_name(workspace: Workspace, unit: Unit, period: str) -> str:
+    """The name of a unit's form, without extension."""
+    return f"{workspace.terms.file_name(unit, workspace.period(period))}_{period}"
 
 
 def _fill_return(source: Path, target: Path, author: Author, answers: _Answers) -> None:
@@ -253,7 +258,7 @@ def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
 
 def _drop_damaged(workspace: Workspace, period: str, unit: Unit) -> None:
     """A return whose sending broke off in the middle."""
-    name = f"{unit.name}_{period}.xlsx"
+    name = f"{_form_name(workspace, unit, period)}.xlsx"
     content = (workspace.outbox(period) / "forms" / name).read_bytes()
     (workspace.inbox / name).write_bytes(content[: len(content) // 2])
 
@@ -261,7 +266,7 @@ def _drop_damaged(workspace: Workspace, period: str, unit: Unit) -> None:
 def _drop_copy(workspace: Workspace, period: str, unit: Unit) -> None:
     """Somebody sends the same file once more, under another name."""
     taken = workspace.inbox / TAKEN_FOLDER / period
-    for path in sorted(taken.glob(f"{unit.name}_{period}*.xlsx"))[:1]:
+    for path in sorted(taken.glob(f"{_form_name(workspace, unit, period)}*.xlsx"))[:1]:
         (workspace.inbox / f"{path.stem} - 副本.xlsx").write_bytes(path.read_bytes())
 
 

@@ -5,7 +5,7 @@ returned file and becomes that file's verdict. What a unit can mend in its own a
 it is a `Finding` (domain.returns), which is data.
 """
 
-from bioduty_xl.language import Said, listed
+from bioduty_xl.language import Said, listed, say
 
 
 class BiodutyError(Exception):
@@ -29,6 +29,15 @@ class BiodutyError(Exception):
 
     def __str__(self) -> str:
         return str(self.said)
+
+
+def refusal(error: OSError) -> str:
+    """What a system's refusal of a file means; the file, if it is known, on a line below."""
+    said = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, PermissionError):
+        said = say("文件正被其他程序打开，或者没有读写的权限（{said}）", said=said)
+    place = error.filename2 or error.filename
+    return listed((said, str(place)), "\n  ") if place else said
 
 
 class ConfigError(BiodutyError):

@@ -31,8 +31,6 @@ from bioduty_xl.layout.sheets import (
 from bioduty_xl.ledger import Book, FileRecord, Ledger
 from bioduty_xl.terms import Terms
 
-_FORBIDDEN_IN_NAMES = str.maketrans(dict.fromkeys('\\/:*?"<>|\r\n\t', "_"))
-
 
 @dataclass(frozen=True)
 class Form:
@@ -101,7 +99,7 @@ class Handout:
         return Form(order.stamp, self._file(kind, unit), press.make(content))
 
     def _file(self, kind: FormKind, unit: Unit) -> Path:
-        name = f"{file_name(unit)}_{self.period}"
+        name = f"{self.terms.file_name(unit, self.period)}_{self.period}"
         if kind is FormKind.CONTACTS:
             return self.folder / "contacts" / f"{name}_{CONTACTS_FORM.title}.xlsx"
         return self.folder / "forms" / f"{name}.xlsx"
@@ -152,7 +150,8 @@ class Handout:
 
     def correction_file(self, unit: Unit) -> Path:
         """Where a unit's correction copy goes."""
-        return self.folder / "corrections" / f"{file_name(unit)}_{self.period}_退回修改.xlsx"
+        name = self.terms.file_name(unit, self.period)
+        return self.folder / "corrections" / f"{name}_{self.period}_退回修改.xlsx"
 
     @property
     def plan(self) -> Plan:
@@ -266,11 +265,6 @@ def _said(answers: Mapping[str, str]) -> dict[str, str]:
 def _digest(*parts: object) -> str:
     """A fingerprint of values; sets must not be among them, since their order is not kept."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def file_name(unit: Unit) -> str:
-    """A unit's name as it may stand in the name of a file."""
-    return unit.name.translate(_FORBIDDEN_IN_NAMES)
 
 
 def help_line(office: Office) -> str:

@@ -16,12 +16,20 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 SETTINGS_FILE = "bioduty.toml"
 """A workspace's settings; the folder that has it is a workspace."""
 
-CHINESE, ENGLISH, AUTO = "zh", "en", "auto"
+
+class Language(StrEnum):
+    """What a workspace's settings may say; `AUTO`: as the machine."""
+
+    AUTO = "auto"
+    CHINESE = "zh"
+    ENGLISH = "en"
+
 
 LOCALE = Path(__file__).with_name("locale")
 """Compiled catalogues: our own sentences in English, and those of click in Chinese."""
@@ -110,28 +118,31 @@ def tell(template: str, /, **values: object) -> str:
     return say(template, **values).translated()
 
 
-def speak(language: str) -> None:
+def speak(language: Language) -> None:
     """Settle the language of this process, for our sentences and for those of click."""
-    os.environ["LANGUAGE"] = language  # which is where gettext looks first
+    os.environ["LANGUAGE"] = language.value  # which is where gettext looks first
     for domain in (_OURS, _CLICKS):
         gettext.bindtextdomain(domain, LOCALE)
     gettext.textdomain(_CLICKS)  # click asks for the domain that is current
 
 
-def language_of(setting: str, environment: Mapping[str, str]) -> str:
+def language_of(setting: Language, environment: Mapping[str, str]) -> Language:
     """The language to speak.
 
     Args:
-        setting: of the workspace, which wins unless it is `auto` or none that is known.
+        setting: of the workspace, which wins unless it is `AUTO`.
         environment: the process's; where it says nothing, Windows is asked.
     """
-    if setting in (CHINESE, ENGLISH):
+    if setting is not Language.AUTO:
         return setting
     said = next((value for name in _VARIABLES if (value := environment.get(name))), None)
     if said is None:
-        return CHINESE if _is_windows_chinese() else ENGLISH
+        return Language.CHINESE if _is_windows_chinese() else Language.ENGLISH
     spoken = (name[:2].lower() for name in said.split(":"))
-    return next((name for name in spoken if name in (CHINESE, ENGLISH)), ENGLISH)
+    return next((_SPOKEN[name] for name in spoken if name in _SPOKEN), Language.ENGLISH)
+
+
+_SPOKEN = {one.value: one for one in (Language.CHINESE, Language.ENGLISH)}
 
 
 def _is_windows_chinese() -> bool:
@@ -144,8 +155,8 @@ def _is_windows_chinese() -> bool:
     return primary == 0x04  # LANG_CHINESE
 
 
-def language_setting(folder: Path | None) -> str:
-    """What a workspace's settings file says of the language, `auto` where it says nothing.
+def language_setting(folder: Path | None) -> Language:
+    """What a workspace's settings file says of the language, `AUTO` where it says nothing.
 
     Only the head of the file is looked at, and nothing else in it matters: usage texts have to be
     quick, and what is wrong with the file is itself to be said in the language that it asks for.
@@ -153,6 +164,6 @@ def language_setting(folder: Path | None) -> str:
     try:
         text = (folder / SETTINGS_FILE).read_text("utf-8-sig", "replace") if folder else ""
     except OSError:
-        return AUTO
+        return Language.AUTO
     found = _SETTING.search(_FIRST_TABLE.split(text, maxsplit=1)[0])
-    return found[1] if found else AUTO
+    return _SPOKEN.get(found[1], Language.AUTO) if found else Language.AUTO

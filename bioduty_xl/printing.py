@@ -62,7 +62,17 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     out = io.StringIO()
     width = max(_LEAST_WIDTH, shutil.get_terminal_size((_LEAST_WIDTH, 24)).columns)
     Console(file=out, width=width, color_system=None, markup=False).print(made, markup=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+    lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+    return lines if _can_show("─") else lines.replace("─", "-")
+
+
+def _can_show(sign: str) -> bool:
+    """Whether stdout has a sign: many a Windows outside China has no lines."""
+    try:
+        sign.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def status(standing: Standing) -> str:

@@ -22,7 +22,6 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Unit
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.evidence import take_standing
-from bioduty_xl.handout import file_name
 from bioduty_xl.layout.atomic import remove_unless_open, write_beside_if_open
 from bioduty_xl.layout.sheets import REMINDERS
 from bioduty_xl.ledger import Book, Ledger, Reminder
@@ -89,7 +88,8 @@ class Reminding:
 
     def letter_file(self, unit: Unit) -> Path:
         """Where a unit's letter goes."""
-        return self.folder / f"{file_name(unit)}_{self.period}_催报函.docx"
+        name = self.terms.file_name(unit, self.period)
+        return self.folder / f"{name}_{self.period}_催报函.docx"
 
     def _first_day(self) -> date:
         """The first day on which anybody is reminded."""

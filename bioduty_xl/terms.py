@@ -14,6 +14,7 @@ from functools import cached_property
 
 from bioduty_xl.config import Settings
 from bioduty_xl.domain.calendar import CHINA, Calendar, end_of_day
+from bioduty_xl.domain.filename import clean_name, distinct_names
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Obligation, Plan, Unit
 from bioduty_xl.domain.register import Plans, Register, TrueReceipt
@@ -52,6 +53,16 @@ class Terms:
         )
         plans = (self.plan(period), *(self.plan(start.shift(-1)) for start in starts), self.base)
         return next((plan for plan in plans if unit in plan.by_code), None)
+
+    def file_name(self, unit: Unit, period: Period) -> str:
+        """A unit's name as it stands in the names of a period's files: one that every system takes,
+        and no other unit of the period has.
+        """
+        if period not in self._file_names:
+            names = {one.code: one.name for one in self.plan(period).units}
+            self._file_names[period] = distinct_names(names)
+        left = f"{clean_name(unit.name)}（{clean_name(unit.code)}）"  # the plan by then
+        return self._file_names[period].get(unit.code, left)
 
     @property
     def latest(self) -> Plan:
@@ -134,6 +145,11 @@ class Terms:
 
     @cached_property
     def _duties(self) -> dict[Period, dict[str, dict[str, Obligation]]]:
+        """By period and unit code, as they were asked for."""
+        return {}
+
+    @cached_property
+    def _file_names(self) -> dict[Period, dict[str, str]]:
         """By period and unit code, as they were asked for."""
         return {}
 

@@ -129,7 +129,7 @@ class Workspace:
                 )
             )
         loaded = config.load(settings)
-        _require_known_codes(loaded.rules)
+        _require_known_codes(loaded)
         return cls(root, loaded)
 
     @classmethod
@@ -971,19 +971,20 @@ def _not_yet(register: Register, now: datetime) -> list[Problem]:
     ]
 
 
-def _require_known_codes(rules: config.Rules) -> None:
+def _require_known_codes(settings: config.Settings) -> None:
     """A code that no finding has is a slip of the pen, and would switch off nothing."""
-    for code in sorted({*rules.off, *rules.severity} - CODES):
-        likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
-        hint = say("，是否想写 {likely}？", likely=likely[0]) if likely else ""
-        raise ConfigError(
-            say(
-                "{file} 的 rules 中，没有“{code}”这条规则{hint}",
-                file=config.SETTINGS_FILE,
-                code=code,
-                hint=hint,
-            )
-        )
+    faults = [
+        (("rules", table, code), f"没有“{code}”这条规则{_likely_code(code)}")
+        for table in ("off", "severity")
+        for code in sorted({*getattr(settings.rules, table)} - CODES)
+    ]
+    if faults:
+        raise settings.refusal(faults)
+
+
+def _likely_code(code: str) -> str:
+    likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
+    return f"，是否想写 {likely[0]}？" if likely else ""
 
 
 def _require_assignable(file: FileRecord, ledger: Ledger) -> None:

@@ -81,7 +81,7 @@ def test_wrong_arguments_are_usage_errors(handed_out, arguments):
     [
         ("[office]\nnmae = 'x'\n", "name"),
         ("[deadlines]\ndue_day = 40\n", "due_day"),
-        ("[deadlines\n", "写法"),
+        ("[deadlines\n", "应写成 [deadlines]"),
         ("[rules]\nrequired = ['leader']\n", "required"),
         ("[[deadlines.special]]\nperiod = '2024Q7'\ndue = 2024-01-01\n", "period"),
         ("[[deadlines.exemptions]]\nunit = '火星局'\nperiod = '2024Q2'\nreason = 'x'\n", "火星局"),
@@ -267,7 +267,7 @@ def test_the_schedule_runs_at_once_and_ends_quietly_when_stopped(q2, how):
 
 def test_broken_settings_are_not_passed_over_for_the_packaged_plan(tmp_path):
     (tmp_path / "bioduty.toml").write_text("[office\n", encoding="utf-8")
-    assert "写法" in failed("plan", "show", cwd=tmp_path, expect=2)
+    assert "应写成 [office]" in failed("plan", "show", cwd=tmp_path, expect=2)
 
 
 @pytest.mark.parametrize("setting", ['off = ["NO_FIGUR"]', 'severity = {no_figure = "ERROR"}'])

@@ -15,6 +15,7 @@ from bioduty_xl import Workspace
 from bioduty_xl.cli import cli
 from bioduty_xl.errors import ConfigError, PlanError
 from bioduty_xl.language import (
+    Language,
     language_of,
     language_setting,
     listed,
@@ -41,7 +42,7 @@ def spoken(monkeypatch):
 
     def say_it(language, *arguments):
         monkeypatch.setenv("LANGUAGE", language)
-        speak(language)
+        speak(Language(language))
         return CliRunner().invoke(cli, arguments).output
 
     yield say_it
@@ -185,7 +186,7 @@ def test_a_sentence_that_travels_is_a_plain_chinese_one():
     ],
 )
 def test_the_language_is_the_machines(environment, language):
-    assert language_of("auto", environment) == language
+    assert language_of(Language.AUTO, environment) == language
 
 
 @pytest.mark.parametrize(("code", "language"), [(0x0804, "zh"), (0x0404, "zh"), (0x0409, "en")])
@@ -197,8 +198,8 @@ def test_windows_is_asked_where_the_environment_says_nothing(monkeypatch, code, 
     kernel = Made(GetUserDefaultUILanguage=lambda: code)
     monkeypatch.setattr(ctypes, "windll", Made(kernel32=kernel), raising=False)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert language_of("auto", {}) == language
-    assert language_of("auto", {"LANG": "en_US"}) == "en"
+    assert language_of(Language.AUTO, {}) == language
+    assert language_of(Language.AUTO, {"LANG": "en_US"}) == "en"
 
 
 @pytest.mark.parametrize(

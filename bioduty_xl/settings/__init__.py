@@ -1,0 +1,1 @@
+"""How a settings file is read, and what is said of one that cannot be."""

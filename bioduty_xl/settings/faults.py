@@ -1,0 +1,217 @@
+"""What a model's refusals mean, in sentences: which key, what is wrong, what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from rapidfuzz import process, utils
+
+from bioduty_xl.settings.places import Path, Places
+from bioduty_xl.settings.slips import Fault
+
+_LIKELY = 65
+"""How alike two names are, out of 100, for one to be a slip of the other."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The keys that there are.
+
+    Attributes:
+        model: of the whole file.
+        in_chinese: what people call a key, by its dotted name.
+    """
+
+    model: type[BaseModel]
+    in_chinese: Mapping[str, Sequence[str]]
+
+    def meant(self, name: str, table: tuple[str, ...] = ()) -> str:
+        """What to say of a name that there is not: `，是否想写 due_day？`, or what there is.
+
+        Args:
+            table: the dotted name of where it was written; `()` is the top of the file.
+        """
+        word = name.strip().lower()
+        if word in self._by_word:
+            return f"，是否想写 {self._shown(self._by_word[word], table)}？"
+        elsewhere = [key for key in self._keys if key[-1] == word and key[:-1] != table]
+        if len(elsewhere) == 1:
+            return f"，它应写成 {self._shown(elsewhere[0], table)}"
+        here = [key[-1] for key in self._keys if key[:-1] == table]
+        if likely := process.extractOne(
+            word, here, processor=utils.default_process, score_cutoff=_LIKELY
+        ):
+            return f"，是否想写 {likely[0]}？"
+        everywhere = {key[-1]: key for key in self._keys}
+        if likely := process.extractOne(
+            word, everywhere.keys(), processor=utils.default_process, score_cutoff=_LIKELY + 15
+        ):
+            return f"，是否想写 {self._shown(everywhere[likely[0]], table)}？"
+        return f"，这里可用的有：{'、'.join(sorted(here))}"
+
+    def meant_in_chinese(self, name: str) -> str:
+        """The same for a name in Chinese of which it is not known where it stands; empty where
+        nothing is like it.
+        """
+        likely = process.extractOne(name, self._by_word.keys(), score_cutoff=_LIKELY)
+        return f"，是否想写 {self._shown(self._by_word[likely[0]], None)}？" if likely else ""
+
+    def field(self, path: Path) -> FieldInfo | None:
+        """The declaration of a key, within a mapping that of the mapping; None where there is
+        none.
+        """
+        model: type[BaseModel] | None = self.model
+        found: FieldInfo | None = None
+        for name in path:
+            if isinstance(name, int):
+                continue
+            if model is None:  # a name within a mapping
+                return found
+            found = model.model_fields.get(name)
+            if found is None:
+                return None
+            model = _model_in(found.annotation)
+        return found
+
+    def _shown(self, key: tuple[str, ...], table: tuple[str, ...] | None) -> str:
+        """A key as one would write it who stands in a table."""
+        field, whole = self.field(key), ".".join(key)
+        if field is not None and _model_in(field.annotation):
+            return (
+                f"[{whole}]" if _model_in(field.annotation) is field.annotation else f"[[{whole}]]"
+            )
+        *above, name = key
+        return name if tuple(above) == table else f"[{'.'.join(above)}] 一节的 {name}"
+
+    @cached_property
+    def _keys(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(keys_of(self.model, ()))
+
+    @cached_property
+    def _by_word(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            word: tuple(dotted.split("."))
+            for dotted, words in self.in_chinese.items()
+            for word in words
+        }
+
+
+def keys_of(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every key of a model and of the tables in it, each with the names above it."""
+    for name, field in model.model_fields.items():
+        yield (*above, name)
+        if below := _model_in(field.annotation):
+            yield from keys_of(below, (*above, name))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The table that a key holds, or that an array of tables holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def faults_of(errors: Sequence[Mapping[str, Any]], known: Known, places: Places) -> list[Fault]:
+    """A fault for each refusal of a model, in the order of the file.
+
+    Args:
+        errors: `ValidationError.errors()`.
+    """
+    found = {}
+    for error in errors:
+        path = _written(error["loc"])
+        place = places.of(path)
+        message = _message(error, path, known)
+        found[place, path] = Fault(place, f"{dotted(path)}：{message}" if path else message)
+    return sorted(found.values())
+
+
+def dotted(path: Path) -> str:
+    """A key as it is spoken of: `deadlines.special` for each of its tables."""
+    return ".".join(str(part) for part in path if not isinstance(part, int))
+
+
+def _written(location: Path) -> Path:
+    """A place in the data as it is in the file; a model marks the key of a mapping on its own."""
+    return location[:-1] if location and location[-1] == "[key]" else location
+
+
+def _message(error: Mapping[str, Any], path: Path, known: Known) -> str:
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        table = tuple(str(part) for part in path[:-1] if not isinstance(part, int))
+        return f"没有这一项{known.meant(str(path[-1]), table)}"
+    if kind == "missing":
+        return "缺少这一项，请补上"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    said = _shape(kind, value, path, known) or _limit(error) or error["msg"]
+    return said if isinstance(value, dict) else f"“{_excerpt(value)}”不能用，{said}"
+
+
+_MOST_SHOWN = 40
+
+
+def _excerpt(value: object) -> str:
+    text = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def _shape(kind: str, value: object, path: Path, known: Known) -> str | None:
+    """What kind of value belongs there."""
+    name = dotted(path)
+    if kind in ("model_type", "dict_type", "mapping_type"):
+        return _table(path, known)
+    if kind in ("tuple_type", "frozen_set_type", "list_type"):
+        field = known.field(path)
+        if field is not None and _model_in(field.annotation):
+            return f"应写成 [[{name}]]（双方括号），每节一条"
+        return f"应写成列表，用方括号，如 {path[-1]} = [{_literal(value)}]"
+    if kind.startswith(("int_", "float_")):
+        return "应写数字，不加引号" if "from_float" not in kind else "应写整数"
+    if kind in ("string_type", "path_type"):
+        return f'应写文字，加引号，如 "{_excerpt(value)}"'
+    if kind == "enum":
+        return f"只能写：{_choices(known.field(path))}"
+    return None
+
+
+def _table(path: Path, known: Known) -> str:
+    name = dotted(path)
+    field = known.field(path)
+    if isinstance(path[-1], int):
+        return f"应写成 [[{name}]] 一节，其中每行一项"
+    if field is not None and get_origin(field.annotation) is not None:
+        return '应写成花括号，如 {NO_FIGURE = "ERROR"}'
+    return f"应写成 [{name}] 一节，其中每行一项"
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _choices(field: FieldInfo | None) -> str:
+    found = _enum_in(field.annotation) if field else None
+    return "、".join(str(one.value) for one in found) if found else ""
+
+
+def _enum_in(annotation: Any) -> type[Enum] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return annotation
+    return next(filter(None, map(_enum_in, get_args(annotation))), None)
+
+
+_BOUNDS = {"ge": "不能小于", "gt": "应大于", "le": "不能大于", "lt": "应小于"}
+
+
+def _limit(error: Mapping[str, Any]) -> str | None:
+    bounds = error.get("ctx", {})
+    said = [f"{words} {bounds[sign]}" for sign, words in _BOUNDS.items() if sign in bounds]
+    return "、".join(said) if re.match("greater|less", error["type"]) else None

@@ -1,0 +1,183 @@
+"""Where in a TOML file each key stands. The text is taken to be TOML; it is not checked here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+Path = tuple[str | int, ...]
+"""Names of tables and keys, and numbers within arrays, as in the error of a model."""
+
+_BLANK = re.compile(r"[ \t]*")
+_NOTHING = re.compile(r"(?:[ \t\n,]|#[^\n]*)*")
+_REST_OF_LINE = re.compile(r"[^\n]*")
+_BARE = re.compile(r"[^\s=.\[\]{}\"'#,]+")
+_PLAIN_VALUE = re.compile(r"[^,\]}\n#]*")
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:[^"\\\n]|\\.)*"?|' r"'[^'\n]*'?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line and a column, both from 1."""
+
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"第 {self.line} 行第 {self.column} 列"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A key or a table's heading as it is written.
+
+    Attributes:
+        is_heading: it opens a table.
+    """
+
+    path: Path
+    place: Place
+    is_heading: bool = False
+
+
+@dataclass(frozen=True)
+class Places:
+    """The keys of one text."""
+
+    text: str
+
+    def of(self, path: Path) -> Place:
+        """Where a key stands; of one that is not there, the table that should have it."""
+        for length in range(len(path), 0, -1):
+            if found := self._first.get(path[:length]):
+                return found
+        return Place(1)
+
+    @cached_property
+    def _first(self) -> Mapping[Path, Place]:
+        found: dict[Path, Place] = {}
+        for seen in self.sightings:
+            for length in range(1, len(seen.path) + 1):
+                found.setdefault(seen.path[:length], seen.place)
+        return found
+
+    @cached_property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Every key and heading, in the order of the text."""
+        return tuple(_Scan(self.text).statements())
+
+
+class _Scan:
+    """One way through a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._last: dict[Path, int] = {}
+        """The number of the newest table of each array of tables."""
+
+    def statements(self) -> Iterator[Sighting]:
+        table: Path = ()
+        while self._here(_NOTHING):
+            if self._sees("["):
+                heading = self._heading()
+                table = heading.path
+                yield heading
+            else:
+                yield from self._pair(table)
+            self._take(_REST_OF_LINE)
+
+    def _heading(self) -> Sighting:
+        place = self._place()
+        is_array = self._text.startswith("[[", self._at)
+        self._at += 2 if is_array else 1
+        path = self._resolved(self._key())
+        if is_array:
+            path = path[:-1] if isinstance(path[-1], int) else path
+            self._last[path] = self._last.get(path, -1) + 1
+            path = (*path, self._last[path])
+        return Sighting(path, place, is_heading=True)
+
+    def _resolved(self, names: Path) -> Path:
+        """A heading's path: a table below an array of tables belongs to the newest of them."""
+        path: Path = ()
+        for name in names:
+            path = (*path, name)
+            if path in self._last:
+                path = (*path, self._last[path])
+        return path or ("",)
+
+    def _pair(self, table: Path) -> Iterator[Sighting]:
+        place, path = self._place(), (*table, *self._key())
+        yield Sighting(path, place)
+        if self._sees("="):
+            self._at += 1
+            yield from self._value(path)
+
+    def _key(self) -> Path:
+        names: list[str] = []
+        while True:
+            self._take(_BLANK)
+            names.append(self._name())
+            self._take(_BLANK)
+            if not self._sees("."):
+                return tuple(names)
+            self._at += 1
+
+    def _name(self) -> str:
+        if self._sees('"') or self._sees("'"):
+            return self._take(_STRING).strip("\"'")
+        return self._take(_BARE)
+
+    def _value(self, path: Path) -> Iterator[Sighting]:
+        self._take(_BLANK)
+        if self._sees("["):
+            yield from self._array(path)
+        elif self._sees("{"):
+            yield from self._inline(path)
+        elif self._sees('"') or self._sees("'"):
+            self._take(_STRING)
+        else:
+            self._take(_PLAIN_VALUE)
+
+    def _array(self, path: Path) -> Iterator[Sighting]:
+        self._at += 1
+        number = 0
+        while self._here(_NOTHING) and not self._sees("]"):
+            before = self._at
+            yield Sighting((*path, number), self._place())
+            yield from self._value((*path, number))
+            number += 1
+            self._at = max(self._at, before + 1)  # on text that is no TOML it goes on all the same
+        self._at += 1
+
+    def _inline(self, path: Path) -> Iterator[Sighting]:
+        self._at += 1
+        while self._here(_NOTHING) and not self._sees("}"):
+            before = self._at
+            yield from self._pair(path)
+            self._at = max(self._at, before + 1)
+        self._at += 1
+
+    def _here(self, between: re.Pattern[str]) -> bool:
+        """Skip what is between two things; whether there is another."""
+        self._take(between)
+        return self._at < len(self._text)
+
+    def _sees(self, sign: str) -> bool:
+        return self._text.startswith(sign, self._at)
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self._text, self._at)
+        if found is None:
+            return ""
+        self._at = found.end()
+        return found[0]
+
+    def _place(self) -> Place:
+        start = self._text.rfind("\n", 0, self._at) + 1
+        return Place(self._text.count("\n", 0, self._at) + 1, self._at - start + 1)
