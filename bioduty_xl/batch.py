@@ -163,7 +163,7 @@ class _Work:
 
     def restore(self, period: Period) -> None:
         try:
-            self.done.books += self.workspace.restore(period)
+            self.done.books += self.workspace.republish(period)
         except Altered as error:
             self.done.altered.append(str(error))
 

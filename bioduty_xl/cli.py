@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from bioduty_xl import printing
+from bioduty_xl.desktop import open_file, own_command
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 from bioduty_xl.language import (
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # what imports the work is imported by the commands that do i
     from concurrent.futures import Executor
 
     from bioduty_xl.domain.plan import Plan
+    from bioduty_xl.watch import Pass
     from bioduty_xl.workspace import Workspace
 
 FAILED, USAGE, ATTENTION, BUSY = 1, 2, 3, 75
@@ -254,10 +256,20 @@ def demo(options: Options, folder: Path | None) -> None:
 
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-def init(options: Options, folder: Path) -> None:
+@_option(
+    "--starters",
+    is_flag=True,
+    help="工作区已有，只更新其中的启动文件（运行.bat、运行.sh）；改动过的保留",
+)
+def init(options: Options, folder: Path, starters: bool) -> None:
     """新建工作区。"""
     from bioduty_xl.workspace import Workspace
 
+    if starters:
+        written = [str(path) for path in Workspace.open(folder).write_starters()]
+        said = "\n".join(map(printing.written, written)) or tell("启动文件不需要更新")
+        options.print(said, {"starters": written})
+        return
     root = Workspace.create(folder).root
     options.print(tell("已新建工作区：{root}", root=root), {"workspace": str(root)})
 
@@ -459,12 +471,15 @@ def assign(options: Options, file: str, unit: str, period: str, reason: str) -> 
 
 @_command(cli)
 @_workers
-def run(options: Options, executor: str | None) -> None:
+@_option("--open", "opens", is_flag=True, help="完成后打开当期的汇总表")
+def run(options: Options, executor: str | None, opens: bool) -> None:
     """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
     with printing.progress(options.quiet) as progress, _executor(executor) as workers:
-        code = _run_once(workspace, options, progress, workers)
-    raise SystemExit(code)
+        done = _run_once(workspace, options, progress, workers)
+    if opens:
+        _open_book(workspace, done)
+    raise SystemExit(_status_of(done))
 
 
 @_command(cli)
@@ -482,7 +497,7 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     workspace = options.open()
     if kind is not None:
         root, at = workspace.root, workspace.settings.schedule.at
-        text = printed(kind, root, _own_command(), at, owner_of(root))
+        text = printed(kind, root, own_command(), at, owner_of(root))
         if output is not None:
             output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
             text = printing.written(output)
@@ -537,6 +552,33 @@ def rollup(
 
 
 @_command(cli)
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(options: Options, file: Path) -> None:
+    """备份整个工作区，写成一个文件；不影响正在进行的运行。
+
+    FILE 里有签名密钥、邮箱密码和各单位所报内容，请像工作区一样保管，不要放在共享盘上。
+    """
+    made = options.open().backup(file, as_of=options.as_of)
+    options.print(printing.backed_up(made), made.as_json())
+    if made.needs_attention:
+        raise SystemExit(ATTENTION)
+
+
+@_command(cli)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_option(
+    "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
+)
+def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
+    """把备份恢复到一个新的或者空的文件夹；先全部核对，再放到位。"""
+    from bioduty_xl.restoring import restore as put_in_place
+
+    restored = put_in_place(file, folder, state_dir)
+    options.print(printing.restored(restored), restored.as_json())
+
+
+@_command(cli)
 def doctor(options: Options) -> None:
     """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine
@@ -549,13 +591,17 @@ def doctor(options: Options) -> None:
 
 def _run_once(
     workspace: Workspace, options: Options, progress: Any, executor: Executor | None = None
-) -> int:
+) -> Pass:
     from bioduty_xl.batch import run_pass
 
     done = run_pass(
         workspace, options.as_of, progress, by_clock=options.by_clock, executor=executor
     )
     options.print(printing.passed(done), printing.passed_json(done))
+    return done
+
+
+def _status_of(done: Pass) -> int:
     if done.failures:
         return FAILED
     return ATTENTION if done.needs_attention else 0
@@ -568,9 +614,20 @@ def _say_if_elsewhere(path: Path, usual: Path) -> None:
         click.echo(said, err=True)
 
 
-def _own_command() -> tuple[str, ...]:
-    """How a scheduler calls this program: by this Python, wherever it was installed."""
-    return (sys.executable, "-m", "bioduty_xl")
+def _open_book(workspace: Workspace, done: Pass) -> None:
+    """Open the book of the current period, or of the newest that has one, as it was last
+    written: beside the usual name where that was open already.
+    """
+    current = workspace.rulebook.calendar.current(done.as_of)
+    others = {*workspace.open_periods(done.as_of), *workspace.closed_periods()} - {current}
+    written = {path.parent: path for path in done.books}
+    usual = [workspace.report_file(one) for one in (current, *sorted(others, reverse=True))]
+    books = (written.get(path.parent, path) for path in usual)
+    book = next((path for path in books if path.is_file()), None)
+    if book is None:
+        click.echo(tell("还没有汇总表可以打开"), err=True)
+    elif not open_file(book):
+        click.echo(tell("没有能打开汇总表的程序，请自行打开：{book}", book=book), err=True)
 
 
 def _nearest_workspace() -> Path | None:

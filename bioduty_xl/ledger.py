@@ -290,6 +290,9 @@ CREATE TABLE mails (
 MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """Each step of the schema once, oldest first; `PRAGMA user_version` counts those applied."""
 
+_PATIENCE = 30.0
+"""How many seconds one waits for another connection that is writing."""
+
 SNAPSHOT_SECONDS = 5.0
 """How long a snapshot waits for a ledger that is being written."""
 
@@ -556,6 +559,11 @@ class Ledger:
     def count(self) -> int:
         """How many files are on record."""
         return int(self._query("SELECT count(*) FROM files")[0][0])
+
+    def received(self) -> tuple[datetime, ...]:
+        """The first and the last arrival on record; empty where nothing ever came."""
+        ((first, last),) = self._query("SELECT min(received), max(received) FROM files")
+        return (datetime.fromisoformat(first), datetime.fromisoformat(last)) if first else ()
 
     def with_hash(self, sha256: str) -> list[FileRecord]:
         """Files with these bytes, in order of receipt."""
@@ -900,7 +908,7 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only and not path.exists():
         return sqlite3.connect(":memory:", isolation_level=None)
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
     if read_only and db.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
         # An older ledger is migrated by the next run that writes; who only reads takes a copy.
         copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -920,10 +928,7 @@ def _copied(path: Path) -> sqlite3.Connection:
         _require_sound(copy, path)
     except sqlite3.DatabaseError as error:
         copy.close()
-        said = _COMPLAINTS.get(getattr(error, "sqlite_errorcode", 0))
-        if said is None:
-            raise
-        raise LedgerError(say("台账 {path} {said}", path=path, said=said)) from error
+        raise _complaint(error, path) from error
     except BaseException:
         copy.close()
         raise
@@ -971,6 +976,37 @@ def _back_up_as_it_is(path: Path, target: sqlite3.Connection) -> None:
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(target)
+
+
+def copy_ledger(path: Path, target: Path) -> int:
+    """Copy a ledger as it is at one moment into a new file, while others may be writing to it; what
+    a killed run left half done is undone, here and there.
+
+    Returns:
+        The number of its schema, which the copy keeps.
+
+    Raises:
+        LedgerError: it is damaged, or was written all the time.
+    """
+    with _told(path):
+        try:
+            with (
+                closing(sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)) as source,
+                closing(sqlite3.connect(target, isolation_level=None)) as copy,
+            ):
+                # `backup` waits for a lock without end; a transaction gives up, and then holds it.
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                source.backup(copy)
+                _require_sound(copy, path)
+                return int(copy.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            raise _complaint(error, path) from error
+
+
+def _complaint(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    said = _COMPLAINTS.get(getattr(error, "sqlite_errorcode", 0))
+    return error if said is None else LedgerError(say("台账 {path} {said}", path=path, said=said))
 
 
 def _batches(values: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -9,20 +9,24 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bioduty_xl.domain.standing import Standing, UnitState
 from bioduty_xl.domain.verdict import Collected, FileReport, Verdict, verdict_word
-from bioduty_xl.language import COMMA, say, tell, translated
+from bioduty_xl.language import COMMA, listed, say, tell, translated
 
 if TYPE_CHECKING:  # imported by the commands whose results these are
+    from datetime import datetime
+
+    from bioduty_xl.backup import Backup
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.forms.template import Examined
     from bioduty_xl.health import Check
     from bioduty_xl.ledger import FileRecord
     from bioduty_xl.plan.document import Imported
+    from bioduty_xl.restoring import Restored
     from bioduty_xl.rollup import Province
     from bioduty_xl.terms import Terms
     from bioduty_xl.watch import Pass
@@ -227,6 +231,84 @@ def passed_json(done: Pass) -> dict[str, Any]:
         "altered": done.altered,
         "failures": done.failures,
     }
+
+
+def backed_up(made: Backup) -> str:
+    """What is in a backup, and what is not."""
+    found = made.manifest
+    lines = [
+        tell("已备份：{path}（{size:.1f} MB）", path=made.path, size=made.size / (1 << 20)),
+        tell(
+            "收件 {files} 个，共 {all} 个文件{periods}",
+            files=found.files,
+            all=len(found.members),
+            periods=_periods(found.periods),
+        ),
+    ]
+    if found.waiting:
+        lines.append(tell("收件夹中还没有收取的 {count} 个文件也在其中", count=len(found.waiting)))
+    lines += [tell("原件不见了：{sha256}", sha256=one) for one in found.missing]
+    lines += [tell("原件与收到时不同，请检查磁盘：{sha256}", sha256=one) for one in found.damaged]
+    lines += [_one_line(translated(said)) for said in (*found.elsewhere, *found.left_out)]
+    lines.append(tell("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR"))
+    return "\n".join(lines)
+
+
+def restored(done: Restored) -> str:
+    """Where it is, and what to do next."""
+    found = done.manifest
+    made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else say("（没有写明）")
+    lines = [
+        tell("已恢复：{root}", root=done.root),
+        tell(
+            "备份时间 {made}，收件 {files} 个{periods}",
+            made=made,
+            files=found.files,
+            periods=_periods(found.periods),
+        ),
+        tell("台账、原件和密钥在 {folder}", folder=done.state_dir),
+    ]
+    lines += [tell("备份时已经不见了的原件：{sha256}", sha256=one) for one in found.missing]
+    lines += [tell("备份时已经损坏的原件：{sha256}", sha256=one) for one in found.damaged]
+    if done.outside:
+        lines.append(
+            tell("设置所指、不在工作区内的文件放在 {folder}，需要的请放回原处", folder=done.outside)
+        )
+    lines += [_one_line(translated(said)) for said in (*found.elsewhere, *found.left_out)]
+    if found.waiting:
+        lines.append(
+            tell(
+                "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算，因此成了迟报的，\n"
+                "请在登记表中更正："
+            )
+        )
+        lines += [
+            "  " + _one_line(_came(PurePosixPath(name).name, came))
+            for name, came in sorted(found.waiting.items())
+        ]
+    return "\n".join((*lines, "", *_next_steps(done.root)))
+
+
+def _came(name: str, came: datetime) -> str:
+    return tell("{name}，{came:%Y-%m-%d %H:%M} 收到", name=name, came=came)
+
+
+def _next_steps(root: Path) -> Iterator[str]:
+    yield tell("接下来：")
+    steps = (
+        say('bioduty doctor --workspace "{root}"    检查本机是否适合运行', root=root),
+        say('bioduty status --workspace "{root}"    核对报送情况', root=root),
+        say(
+            "备份以后发出的邮件和催报不在记录里，会再发一次；"
+            "不要再发的，先把设置中的 mail.host 留空"
+        ),
+        say("原来的工作区不要再用；定时运行的，用 bioduty schedule --print 在本机重新登记"),
+    )
+    yield from (f"  {number}. {translated(step)}" for number, step in enumerate(steps, start=1))
+
+
+def _periods(periods: Sequence[str]) -> str:
+    return say("，报送期 {periods}", periods=listed(periods)) if periods else ""
 
 
 def rollup(province: Province, path: Path) -> str:

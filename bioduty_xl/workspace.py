@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from filelock import FileLock, Timeout
 from rapidfuzz import process
 
-from bioduty_xl import config, evidence
+from bioduty_xl import config, evidence, restoring
+from bioduty_xl.backup import Backup, Place, back_up
 from bioduty_xl.desk import CODES, Desk
+from bioduty_xl.desktop import own_command, write_starters
 from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Plan, Unit
@@ -141,7 +143,12 @@ class Workspace:
         """
         root = Path(path).resolve()
         if (root / config.SETTINGS_FILE).exists():
-            raise BiodutyError(say("{root} 已经是工作区", root=root))
+            raise BiodutyError(
+                say(
+                    "{root} 已经是工作区，没有作任何改动；只更新启动文件，请加 --starters",
+                    root=root,
+                )
+            )
         for folder in ("inbox", "outbox", "templates"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for name in TEMPLATES:
@@ -151,7 +158,59 @@ class Workspace:
         made = cls.open(root)
         if not made.register_file.exists():
             shutil.copyfile(packaged(REGISTER), made.register_file)
+        made.write_starters()
         return made
+
+    @classmethod
+    def restore(
+        cls, path: str | Path, folder: str | Path, state_dir: str | Path | None = None
+    ) -> Workspace:
+        """Put a backup in place, in a new or empty folder; all of it is checked first.
+
+        Args:
+            path: the backup.
+            folder: where the workspace is to be.
+            state_dir: where ledger, originals and key are to be, relative to the folder; the
+                settings are changed accordingly. None: where the settings say, if that is in the
+                folder.
+
+        Raises:
+            ConfigError: a folder is not empty or on a network disk, or the settings name a state
+                folder elsewhere and none is given.
+            BiodutyError: the file is no backup, is damaged, or a newer program wrote it.
+        """
+        return cls.open(restoring.restore(Path(path), Path(folder), state_dir).root)
+
+    def backup(self, path: str | Path, *, as_of: When | None = None) -> Backup:
+        """Write all that this workspace needs to go on elsewhere into one file, whole or not at
+        all. It holds the signing key and what units answered: keep it as the workspace is kept.
+
+        Others may work in the workspace meanwhile: what the backup says is one moment's. The inbox
+        and the outbox are in it only where they lie in the workspace's folder.
+
+        Args:
+            path: a zip; an older backup of this workspace is replaced.
+            as_of: when, for the record.
+
+        Returns:
+            What is in it, and what could not be.
+
+        Raises:
+            ConfigError: the file is none that may be written.
+            LedgerError: the ledger is damaged or gone.
+        """
+        self._require_ledger()
+        made = moment(as_of) if as_of is not None else None
+        return back_up(Place(self.root, self.settings), Path(path), made)
+
+    def write_starters(self) -> list[Path]:
+        """Put starters that run one pass and open its book into the workspace's folder, for the
+        Python that runs now; one that a person has changed stays as it is.
+
+        Returns:
+            Those written.
+        """
+        return write_starters(self.root, own_command())
 
     @cached_property
     def terms(self) -> Terms:
@@ -607,7 +666,7 @@ class Workspace:
             self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
 
-    def restore(self, period: str | Period) -> list[Path]:
+    def republish(self, period: str | Period) -> list[Path]:
         """See to it that a closed period's book is there as it was published, and no letter.
 
         Returns:
@@ -888,6 +947,10 @@ class Workspace:
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
+        self._require_ledger()
+        return Ledger(self.ledger_file, read_only=read_only)
+
+    def _require_ledger(self) -> None:
         path = self.ledger_file
         if not path.exists() and any(filing.originals_in(self.originals)):
             raise LedgerError(
@@ -898,7 +961,6 @@ class Workspace:
                     originals=self.originals,
                 )
             )
-        return Ledger(path, read_only=read_only)
 
     @property
     def _limits(self) -> Limits:

@@ -7,12 +7,13 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 SCRATCH = ".~bioduty-"
 """How the names of files begin that are not whole yet."""
@@ -50,6 +51,26 @@ def write_whole(path: Path, content: bytes, mode: int = _ANY) -> None:
     except BaseException:
         draft.discard()
         raise
+
+
+@contextmanager
+def writing_whole(path: Path, mode: int = _ANY) -> Iterator[BinaryIO]:
+    """A file to write to, which replaces another in one step, durably, when the block ends well.
+
+    Args:
+        mode: its rights, less what the umask takes.
+    """
+    draft = _Draft.of(path)
+    try:
+        with draft.open(mode) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.put_in_place()
+    except BaseException:
+        draft.discard()
+        raise
+    sync_folder(path.parent)
 
 
 def remove_unless_open(path: Path) -> None:
@@ -97,9 +118,13 @@ class _Draft:
         path.parent.mkdir(parents=True, exist_ok=True)
         return cls(path, path.with_name(f"{SCRATCH}{secrets.token_hex(8)}{path.suffix}"))
 
+    def open(self, mode: int) -> BinaryIO:
+        """The file, to be written."""
+        return open(self.scratch, "x+b", opener=partial(os.open, mode=mode))
+
     def write(self, content: bytes, mode: int = _ANY) -> None:
         """Write it, and wait until it is on disk."""
-        with open(self.scratch, "xb", opener=partial(os.open, mode=mode)) as file:
+        with self.open(mode) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

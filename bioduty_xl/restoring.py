@@ -1,0 +1,344 @@
+"""Restoring a backup: all of it is checked before anything is put in place, and nothing is written
+outside the new folder but the state folder where a person names one.
+
+A backup comes from a disk that anybody may have had. Names, sizes and hashes are those of its
+manifest or it is refused; it says nothing about where else to write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bioduty_xl import config
+from bioduty_xl.backup import (
+    BROKEN,
+    LEDGER,
+    MANIFEST,
+    ORIGINALS,
+    OUTSIDE,
+    PUBLISHED,
+    STATE,
+    WORKSPACE,
+    Kept,
+    Manifest,
+    is_safe,
+    is_within,
+    read_manifest,
+)
+from bioduty_xl.desktop import (
+    SHELL_STARTER,
+    WINDOWS_STARTER,
+    own_command,
+    write_starters,
+)
+from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.intake import filing
+from bioduty_xl.language import say
+from bioduty_xl.layout.atomic import SCRATCH, sync_folder
+from bioduty_xl.layout.disk import require_local
+from bioduty_xl.ledger import MIGRATIONS, Ledger
+
+OUTSIDE_FOLDER = "备份中的外部文件"
+"""Where in the restored folder lies what the settings had named on other disks."""
+
+_MOST_UNPACKED = 200
+"""So many times its own size a backup may unpack to; answers compress to a tenth."""
+
+_ALWAYS = 64 << 20
+"""Bytes that any backup may unpack to."""
+
+_ROOM_TO_SPARE = 64 << 20
+"""Bytes of disk that are left free."""
+
+_RIGHTS, _OWN = 0o755, 0o700
+"""The most that a file, and a folder of the state, may be given."""
+
+_CHUNK = 1 << 20
+_STATE_LINE = re.compile(r"^(\s*state_dir\s*=\s*)(?:'[^'\n]*'|\"[^\"\n]*\")", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A workspace that was restored.
+
+    Attributes:
+        root: its folder.
+        state_dir: where ledger, originals and key are.
+        manifest: what the backup says of itself.
+    """
+
+    root: Path
+    state_dir: Path
+    manifest: Manifest
+
+    @property
+    def outside(self) -> Path | None:
+        """Where what the settings had named on other disks lies now; None if there is nothing."""
+        folder = self.root / OUTSIDE_FOLDER
+        return folder if folder.is_dir() else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As `restore --json` prints it."""
+        said = self.manifest.model_dump(mode="json", exclude={"members"})
+        return {"workspace": str(self.root), "state_dir": str(self.state_dir), "backup": said}
+
+
+def restore(path: Path, folder: Path, state_dir: str | Path | None = None) -> Restored:
+    """Put a backup in place, in a new or empty folder.
+
+    Args:
+        path: the backup.
+        folder: where the workspace is to be.
+        state_dir: where ledger, originals and key are to be, relative to the folder; the settings
+            are changed accordingly. None: where the settings say, if that is in the folder.
+
+    Raises:
+        ConfigError: a folder is not empty or on a network disk, or the settings name a state
+            folder elsewhere and none is given.
+        BiodutyError: the file is no backup, is damaged, or unpacks to more than it may.
+    """
+    root = folder.resolve()
+    _require_empty(root, say("要恢复到的文件夹"))
+    with _opened(path) as package, _scratch_for(root) as scratch:
+        with _sound(path):
+            manifest = read_manifest(package, path)
+        infos = _checked(package, manifest, path)
+        _require_room(path, manifest, scratch)
+        (scratch / WORKSPACE).mkdir()
+        for name, kept in manifest.members.items():
+            _unpack(package, infos[name], kept, scratch / name, path)
+        state = _state_place(scratch / WORKSPACE, root, state_dir)
+        _require_complete(scratch / STATE, manifest, path)
+        _dress(scratch, manifest)
+        _put_in_place(scratch, root, state)
+    return Restored(root, state, manifest)
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """What a zip is damaged by, as a sentence."""
+    try:
+        yield
+    except BROKEN as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    with _sound(path):
+        return zipfile.ZipFile(path)
+
+
+def _damaged(path: Path, why: str) -> BiodutyError:
+    return BiodutyError(
+        say("{path} 已损坏，或者不是 bioduty 的备份（{why}），没有恢复任何内容", path=path, why=why)
+    )
+
+
+@contextmanager
+def _scratch_for(root: Path) -> Iterator[Path]:
+    """A folder on the same disk, which only its owner may look into; gone afterwards."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    scratch = (root if root.exists() else root.parent) / f"{SCRATCH}{secrets.token_hex(8)}"
+    scratch.mkdir(mode=_OWN)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _require_empty(folder: Path, what: str) -> None:
+    is_empty = not folder.exists() or (
+        folder.is_dir() and all(one.name.startswith(SCRATCH) for one in folder.iterdir())
+    )
+    if not is_empty:
+        raise ConfigError(
+            say(
+                "{what} {folder} 里已经有东西，请换一个新的或者空的文件夹", what=what, folder=folder
+            )
+        )
+
+
+def _checked(
+    package: zipfile.ZipFile, manifest: Manifest, path: Path
+) -> Mapping[str, zipfile.ZipInfo]:
+    """The members: plain files in the folders of a backup, among them all that the manifest has."""
+    infos: dict[str, zipfile.ZipInfo] = {}
+    for info in package.infolist():
+        name = info.orig_filename
+        if name in infos or (name != MANIFEST and not is_safe(name)) or not _is_plain(info):
+            raise _damaged(path, say("其中的“{name}”不是备份里会有的", name=name))
+        infos[name] = info
+    del infos[MANIFEST]
+    folders = {parent.as_posix() for name in infos for parent in PurePosixPath(name).parents}
+    if twice := folders & infos.keys():
+        raise _damaged(path, say("“{name}”既是文件又是文件夹", name=min(twice)))
+    for name, kept in manifest.members.items():
+        if name not in infos or infos[name].file_size != kept.size:
+            raise _damaged(path, say("“{name}”与清单不符", name=name))
+    return infos
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    return not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+
+
+def _require_room(path: Path, manifest: Manifest, scratch: Path) -> None:
+    size = sum(kept.size for kept in manifest.members.values())
+    if size > max(_ALWAYS, _MOST_UNPACKED * path.stat().st_size):
+        raise _damaged(path, say("解开后大得反常"))
+    if size + _ROOM_TO_SPARE > shutil.disk_usage(scratch).free:
+        raise BiodutyError(say("磁盘空间不够：恢复需要 {size} MB，请清理后再试", size=size >> 20))
+
+
+def _unpack(
+    package: zipfile.ZipFile, info: zipfile.ZipInfo, kept: Kept, target: Path, path: Path
+) -> None:
+    """Write a member, and see that it is what the manifest says."""
+    digest, left = hashlib.sha256(), kept.size
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _sound(path), package.open(info) as source, target.open("xb") as file:
+        while chunk := source.read(min(_CHUNK, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    if left or digest.hexdigest() != kept.sha256:
+        raise _damaged(path, say("“{name}”与清单不符", name=info.filename))
+
+
+def _state_place(workspace: Path, root: Path, wanted: str | Path | None) -> Path:
+    """Where the state goes, with the settings agreeing."""
+    settings = workspace / config.SETTINGS_FILE
+    if not settings.is_file():
+        raise BiodutyError(say("备份中没有 {file}，没有恢复任何内容", file=config.SETTINGS_FILE))
+    named = config.load(settings).paths.state_dir
+    if wanted is None and not is_within(named):
+        raise ConfigError(
+            say(
+                "备份的设置把状态文件夹放在工作区以外：{named}。"
+                "请用 --state-dir 指明恢复到哪里，例如 --state-dir '{named}'，或放在工作区内："
+                "--state-dir .bioduty",
+                named=named,
+            )
+        )
+    if wanted is not None:
+        _name_state_dir(settings, Path(wanted))
+    place = (root / (wanted or named)).resolve()
+    require_local(place)
+    if place == root or root.is_relative_to(place):
+        raise ConfigError(say("{place} 不能作状态文件夹，请用 --state-dir 另外指明", place=place))
+    if not place.is_relative_to(root):
+        _require_empty(place, say("状态文件夹"))
+    return place
+
+
+def _name_state_dir(settings: Path, wanted: Path) -> None:
+    """Have the settings name another state folder, and say everything else as before."""
+    text = settings.read_text(encoding="utf-8-sig")
+    before = config.load(settings)
+    written = json.dumps(wanted.as_posix(), ensure_ascii=False)
+    changed, found = _STATE_LINE.subn(lambda line: f"{line[1]}{written}", text)
+    if not found:
+        changed = f"{text}\n[paths]\nstate_dir = {written}\n"
+    settings.write_text(changed, encoding="utf-8", newline="")
+    paths = before.paths.model_copy(update={"state_dir": wanted})
+    try:
+        meant = before.model_copy(update={"paths": paths})  # its keys now stand elsewhere
+        is_as_meant = config.load(settings).model_dump() == meant.model_dump()
+    except ConfigError:
+        is_as_meant = False
+    if not is_as_meant:
+        raise ConfigError(
+            say("备份的 {file} 写法特殊，不能替您改写 paths.state_dir", file=config.SETTINGS_FILE)
+        )
+
+
+def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
+    """The ledger must be one that this version opens, with all that it names."""
+    if manifest.ledger is None:
+        return
+    if manifest.ledger > len(MIGRATIONS):
+        raise BiodutyError(
+            say("{path} 中的台账由更新版本的程序写成，请升级程序后再恢复", path=path)
+        )
+    if not (state / LEDGER).is_file():
+        raise _damaged(path, say("没有台账"))
+    with Ledger(state / LEDGER, snapshot=True) as ledger:
+        named = {f"{ORIGINALS}/{sha256}" for sha256 in ledger.hashes()}
+        for period in ledger.closed_periods():
+            closing = ledger.closing(period)
+            assert closing is not None, "it is closed"
+            named.add(f"{PUBLISHED}/{closing.sha256}.xlsx")
+    gone = {name for name in named if not (state / name).is_file()}
+    known = {f"{ORIGINALS}/{one}" for one in manifest.missing}
+    known |= {f"{PUBLISHED}/{one}.xlsx" for one in manifest.missing}
+    if lacking := gone - known:
+        raise _damaged(path, say("缺少台账所列的 {name}", name=min(lacking)))
+
+
+def _dress(scratch: Path, manifest: Manifest) -> None:
+    """Rights and times as they were; folders and marks that a workspace needs."""
+    for name, kept in manifest.members.items():
+        path = scratch / name
+        path.chmod(kept.mode & _RIGHTS)
+        os.utime(path, ns=(kept.changed_ns, kept.changed_ns))
+    state = scratch / STATE
+    state.mkdir(mode=_OWN, exist_ok=True)
+    for folder in (state, *(one for one in state.rglob("*") if one.is_dir())):
+        folder.chmod(_OWN)
+    workspace = scratch / WORKSPACE
+    paths = config.load(workspace / config.SETTINGS_FILE).paths
+    for setting in filter(is_within, (paths.inbox, paths.outbox, paths.templates)):
+        (workspace / setting).mkdir(parents=True, exist_ok=True)
+    if is_within(paths.inbox):
+        filing.mark_as_ours(workspace / paths.inbox)
+    if (scratch / OUTSIDE).is_dir():
+        (scratch / OUTSIDE).rename(workspace / OUTSIDE_FOLDER)
+    for name in (WINDOWS_STARTER, SHELL_STARTER):  # what is double-clicked is never another's
+        (workspace / name).unlink(missing_ok=True)
+    write_starters(workspace, own_command())
+
+
+def _put_in_place(scratch: Path, root: Path, state: Path) -> None:
+    """Give the folders their names, the workspace's last: only then is there one."""
+    workspace = scratch / WORKSPACE
+    if state.is_relative_to(root):
+        within = workspace / state.relative_to(root)
+        within.parent.mkdir(parents=True, exist_ok=True)
+        (scratch / STATE).rename(within)
+    else:
+        _move_beside(scratch / STATE, state)
+    if not root.exists():
+        workspace.rename(root)
+        sync_folder(root.parent)
+        return
+    last = workspace / config.SETTINGS_FILE
+    for one in (*(one for one in workspace.iterdir() if one != last), last):
+        one.rename(root / one.name)
+    sync_folder(root)
+
+
+def _move_beside(folder: Path, target: Path) -> None:
+    """Move a folder to where it may be another disk; what is half moved has no name of its own."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{SCRATCH}{secrets.token_hex(8)}")
+    shutil.move(folder, draft)
+    if target.exists():
+        target.rmdir()
+    draft.rename(target)
+    sync_folder(target.parent)
