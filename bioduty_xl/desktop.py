@@ -129,6 +129,9 @@ def _digest(content: bytes) -> bytes:
 
 _UNCHANGED = "改动过的，程序不再更新；改名后可用 bioduty init --starters 重新生成"
 
+_PROBE = '-c "import bioduty_xl"'
+"""Fails where the Python is gone, and where it is there and the program is not."""
+
 _AGAIN = "程序可能已经移走或卸载。重新安装后，在本文件夹执行：bioduty init --starters"
 
 
@@ -140,7 +143,8 @@ def _windows(command: Sequence[str]) -> bytes:
         [
             f"rem {_UNMARKED.decode()} {_UNCHANGED}",
             "title 报送汇总",
-            f"if not exist {program} (echo 找不到程序 {program}& echo {_AGAIN}& pause& exit /b 1)",
+            f"{program} {_PROBE} 2>nul || ("
+            f"echo 找不到程序 {program}& echo {_AGAIN}& pause& exit /b 1)",
             "echo 正在收取、汇总，请稍候……",
             f'{words} run --open --workspace "%~dp0."',
             "set code=%errorlevel%",
@@ -157,7 +161,7 @@ def _shell(command: Sequence[str]) -> bytes:
 # {_UNMARKED.decode()} {_UNCHANGED}
 here=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
 program={shlex.quote(command[0])}
-if [ -x "$program" ]; then
+if "$program" {_PROBE} 2>/dev/null; then
     echo '正在收取、汇总，请稍候……'
     {words} run --open --workspace "$here"
     code=$?

@@ -258,8 +258,7 @@ def _name_state_dir(settings: Path, wanted: Path) -> None:
     settings.write_text(changed, encoding="utf-8", newline="")
     paths = before.paths.model_copy(update={"state_dir": wanted})
     try:
-        meant = before.model_copy(update={"paths": paths})  # its keys now stand elsewhere
-        is_as_meant = config.load(settings).model_dump() == meant.model_dump()
+        is_as_meant = config.load(settings) == before.model_copy(update={"paths": paths})
     except ConfigError:
         is_as_meant = False
     if not is_as_meant:

@@ -14,6 +14,9 @@ from commands import bioduty, failed
 import bioduty_xl
 from bioduty_xl import Workspace, desktop
 
+NOT_INSTALLED = {"PYTHONNOUSERSITE": "1", "PYTHONPATH": "", "PYTHONHOME": "/nowhere"}
+"""A Python that finds nothing, and that a program may have been uninstalled from."""
+
 FOUND = str(Path(bioduty_xl.__file__).parents[1])
 
 
@@ -124,6 +127,13 @@ def test_the_starter_says_what_to_do_when_the_program_is_gone(ws, screen):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="shells are POSIX's")
+def test_the_starter_says_so_too_when_the_program_was_uninstalled(ws, screen):
+    done = start(ws.root, {k: v for k, v in screen.items() if k != "PYTHONPATH"} | NOT_INSTALLED)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "找不到程序" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells are POSIX's")
 def test_the_starter_fails_as_the_pass_does(ws, screen):
     (ws.root / "bioduty.toml").write_text("nonsense = 1\n", encoding="utf-8")
     done = start(ws.root, screen)
@@ -145,7 +155,7 @@ def test_the_windows_starter_as_cmd_reads_it(tmp_path):
     lines = text.split("\r\n")
     quoted = r'"C:\用户\张 三\100%%&(x)\python.exe"'
     assert lines[4] == f'{quoted} "-m" "bioduty_xl" run --open --workspace "%~dp0."'
-    assert lines[2].startswith(f"if not exist {quoted} (")
+    assert lines[2].startswith(f'{quoted} -c "import bioduty_xl" 2>nul || (echo ')
     assert sum("pause" in line for line in lines) == 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 Path = tuple[str | int, ...]
@@ -46,9 +46,9 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Places:
-    """The keys of one text."""
+    """The keys of one text. Settings that say the same are equal, wherever their keys stand."""
 
-    text: str
+    text: str = field(compare=False)
 
     def of(self, path: Path) -> Place:
         """Where a key stands; of one that is not there, the table that should have it."""

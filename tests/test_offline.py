@@ -1,0 +1,186 @@
+"""Installing without a network: gathered here, installed into an empty environment; for Windows
+gathered only, since it cannot be installed here.
+"""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+import bioduty_xl
+from bioduty_xl import offline
+from bioduty_xl.errors import BiodutyError, ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "extra": ""}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """Skips where pip reaches no index."""
+    asked = ["-m", "pip", "download", "--no-deps", "--quiet", "--retries", "0", "schedule"]
+    folder = tmp_path_factory.mktemp("asked")
+    done = subprocess.run(
+        [sys.executable, *asked, "--dest", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("pip reaches no package index")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
+    build = ("-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT))
+    subprocess.run([sys.executable, *build], check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def gathered(network, tmp_path_factory):
+    """What the command gathers for this machine, from the checkout."""
+    folder = tmp_path_factory.mktemp("离线") / "安装 包"
+    done = gather(folder)
+    assert done.returncode == 0, done.stderr
+    assert "说明.txt" in done.stdout
+    return folder
+
+
+def gather(folder, *options):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "bioduty_xl.offline", str(folder), *options],
+        env={**os.environ, "PYTHONPATH": str(Path(bioduty_xl.__file__).parents[1])},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def without_network():
+    """An environment in which pip has no index, no proxy and no folders of wheels of its own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(("PIP_", "PYTHON")) and "PROXY" not in name.upper()
+    }
+    dead = "http://127.0.0.1:9"  # where nothing listens
+    return {
+        **kept,
+        "PIP_CONFIG_FILE": os.devnull,
+        "http_proxy": dead,
+        "https_proxy": dead,
+        "PYTHON": sys.executable,
+    }
+
+
+def run(*command, **more):
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=without_network(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        **more,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the shell's command is installed by")
+def test_what_was_gathered_installs_without_a_network_and_leaves_workspaces_alone(
+    gathered, tmp_path
+):
+    target = tmp_path / "空 环境"
+    said = run("sh", gathered / "安装.sh", target, cwd="/")
+    assert said.endswith(f"安装完成：{target}/bin/bioduty\n")
+    command, root = target / "bin" / "bioduty", tmp_path / "演示 一"
+    assert "collect" in run(command, "--help", cwd="/")
+    assert "汇总_2024Q2.xlsx" in run(command, "demo", root, "-q", cwd="/")
+    assert str(target / "bin" / "python") in (root / "运行.sh").read_text(encoding="utf-8")
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    run(target / "bin" / "python", "-m", "pip", "uninstall", "-y", "bioduty-xl", cwd="/")
+    assert not command.exists()
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    run("sh", gathered / "安装.sh", target, cwd="/")  # the upgrade is the same command
+    assert "2024Q2" in run(command, "status", "2024Q2", "--json", "--workspace", root, cwd="/")
+
+
+@pytest.mark.slow
+def test_all_that_windows_needs_is_gathered_and_nothing_that_it_cannot_use(
+    network, wheel, tmp_path
+):
+    wheels = offline.gather(tmp_path / "w", ["windows"], ["3.12"], wheel)
+    names = {}
+    for path in wheels:
+        name, version, _, tags = parse_wheel_filename(path.name)
+        assert {tag.platform for tag in tags} <= {"any", "win_amd64"}, path.name
+        names[name] = version
+    marks = {**WINDOWS, "python_version": "3.12", "python_full_version": "3.12.0"}
+    for path in wheels:
+        for text in offline._requirements(path):
+            need = Requirement(text)
+            if need.marker is None or need.marker.evaluate(marks):
+                found = names[canonicalize_name(need.name)]
+                assert need.specifier.contains(found, prereleases=True), (path.name, text)
+    assert "pywin32" in names  # which pip leaves out on other systems
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {"wheels", "安装.bat", "说明.txt"}
+
+
+@pytest.mark.slow
+def test_without_a_network_it_says_so_in_a_sentence(wheel, tmp_path, monkeypatch):
+    for name, value in without_network().items():
+        monkeypatch.setenv(name, value)
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(BiodutyError, match="请检查网络"):
+        offline.gather(tmp_path, ["here"], wheel=wheel)
+
+
+def test_the_windows_command_as_cmd_reads_it():
+    """Simulated: ASCII until the code page is set, then GBK; CRLF; paths in quotes."""
+    found = {name: content for name, content, _ in offline._commands(["windows"], ["3.12", "3.11"])}
+    assert found.keys() == {"安装.bat", "说明.txt"}
+    content = found["安装.bat"]
+    assert content.startswith(b"@echo off\r\nchcp 936 >nul\r\n")
+    text = content.decode("gbk")
+    assert "\n" not in text.replace("\r\n", "")
+    assert "for %%v in (3.11 3.12) do " in text
+    assert r'"%target%\Scripts\python.exe" -m pip install --no-index --find-links wheels' in text
+    assert "Windows（64 位）：Python 3.11、3.12" in found["说明.txt"].decode("utf-8-sig")
+
+
+def test_the_wheel_that_is_given_is_the_one_that_is_gathered(tmp_path):
+    """Also where an older one is in the folder already."""
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "bioduty_xl-0.0.1-py3-none-any.whl").write_bytes(b"old")
+    given = tmp_path / "bioduty_xl-0.2.0-py3-none-any.whl"
+    with zipfile.ZipFile(given, "w") as package:
+        package.writestr("bioduty_xl-0.2.0.dist-info/METADATA", "Name: bioduty-xl\n")
+    own = offline._own_wheel(tmp_path / "wheels", given)
+    assert [path.name for path in (tmp_path / "wheels").iterdir()] == [given.name]
+    assert own.read_bytes() == given.read_bytes()
+
+
+@pytest.mark.parametrize("version", ["3", "3.9", "2.7", "3.x", "三.十二", "3.12.1"])
+def test_what_is_no_version_of_python_is_refused(version, tmp_path):
+    with pytest.raises(ConfigError, match="不是 Python 的版本"):
+        offline._versions([version])
+    done = gather(tmp_path, "--python", version)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+def test_a_python_without_pip_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(
+        offline.subprocess,
+        "run",
+        lambda *_, **__: subprocess.CompletedProcess((), 1, b"", b"x: No module named pip\n"),
+    )
+    with pytest.raises(BiodutyError, match="ensurepip"):
+        offline._pip("download")
