@@ -32,15 +32,8 @@ _log = logging.getLogger(__name__)
 CLOCK_SLIP = timedelta(seconds=60)
 """Wall and monotonic time may part by so much before the clock counts as set anew."""
 
-PATIENCE = timedelta(days=1)
-"""A clock may be behind the last pass by so much; it works on at that pass's moment."""
-
 PAGE_SECONDS = 60.0
 """So long a pass waits, when it has mailed, for another run to let it say so on the page."""
-
-BELIEVED = timedelta(days=200)
-"""A clock that is further ahead of the last pass than this is not believed: a machine that was
-off for two quarters is rarer than one whose clock was set wrong."""
 
 
 def run_pass(
@@ -239,24 +232,22 @@ def _check_clock(workspace: Workspace, done: Pass) -> None:
     """Compare the machine's time with the last pass: time does not run backwards, and one that
     cannot be right is refused.
     """
-    line = watch.last_pass(workspace.state_dir)
-    if line is None:
+    last = watch.last_moment(workspace.state_dir)
+    if last is None:
         return
-    now, last = done.as_of, datetime.fromisoformat(line["as_of"])
-    if last - PATIENCE <= now <= last + BELIEVED:
+    now = done.as_of
+    doubt = watch.clock_doubt(now, last)
+    if doubt is None:
         done.as_of = max(now, last)
         return
     _log.error("the clock is not believed: %s", now.isoformat())
-    word = say("早于") if now < last else say("远晚于")
     done.refused = True
     done.failures.append(
         say(
-            "时钟：本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，"
-            "可能不准，这次什么也没有做。请校准时钟；时间确实无误的，"
+            "时钟：{doubt}，这次什么也没有做。请校准时钟；时间确实无误的，"
             "用 bioduty run --as-of {now:%Y-%m-%dT%H:%M} 运行一次即可",
+            doubt=doubt,
             now=now,
-            word=word,
-            last=last,
         )
     )
 

@@ -12,7 +12,6 @@ workspaces left out · 75 another run holds the lock.
 
 from __future__ import annotations
 
-import copy
 import errno
 import functools
 import json
@@ -24,20 +23,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bioduty_xl import printing
+from bioduty_xl import printing, usage
 from bioduty_xl.desktop import open_file, own_command
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 from bioduty_xl.language import (
     SETTINGS_FILE,
     Language,
-    Said,
     language_of,
     language_setting,
     listed,
@@ -159,38 +156,6 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
-class _Translated:
-    """A click command or option whose help is translated when it is shown."""
-
-    help: str | None
-
-    def _reworded(self) -> Self:
-        shown = copy.copy(self)
-        shown.help = Said(cleandoc(self.help), {}).translated() if self.help else None
-        return shown
-
-
-class _Command(_Translated, click.Command):
-    def get_short_help_str(self, limit: int = 45) -> str:
-        return click.Command.get_short_help_str(self._reworded(), limit)
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        click.Command.format_help_text(self._reworded(), ctx, formatter)
-
-
-class _Group(_Command, click.Group):
-    command_class = _Command
-    group_class = type  # its subgroups are of its own class
-
-
-class _Option(_Translated, click.Option):
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        return click.Option.get_help_record(self._reworded(), ctx)
-
-
-_option = functools.partial(click.option, cls=_Option)
-
-
 def _command(parent: click.Group, name: str | None = None) -> Callable[..., click.Command]:
     """A command with the options of all, whose first argument is an `Options`."""
 
@@ -212,26 +177,28 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 
         decorated = parent.command(name)(wrapped)
         decorated.params += [
-            _Option(
+            usage.Option(
                 ["--workspace"],
                 type=click.Path(path_type=Path, file_okay=False),
                 help="工作区文件夹；不写时向上找最近的 bioduty.toml",
             ),
-            _Option(["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"),
-            _Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
-            _Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
-            _Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
+            usage.Option(
+                ["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"
+            ),
+            usage.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
+            usage.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
+            usage.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
         ]
         return decorated
 
     return decorate
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=usage.Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
     package_name="bioduty-xl",
     message="%(prog)s %(version)s",
-    cls=_Option,
+    cls=usage.Option,
     help="显示版本后退出",
 )
 def cli() -> None:
@@ -256,7 +223,7 @@ def demo(options: Options, folder: Path | None) -> None:
 
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@_option(
+@usage.option(
     "--starters",
     is_flag=True,
     help="工作区已有，只更新其中的启动文件（运行.bat、运行.sh）；改动过的保留",
@@ -281,7 +248,7 @@ def plan_group() -> None:
 
 @_command(plan_group, "import")
 @click.argument("document", type=click.Path(path_type=Path))
-@_option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
     """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
@@ -354,8 +321,8 @@ def template_check(options: Options) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@_option("--unit", metavar="NAME", help="只生成这一个单位的")
-@_option("--contacts", is_flag=True, help="同时生成联系人名单")
+@usage.option("--unit", metavar="NAME", help="只生成这一个单位的")
+@usage.option("--contacts", is_flag=True, help="同时生成联系人名单")
 def generate(options: Options, period: str | None, unit: str | None, contacts: bool) -> None:
     """生成各单位的报送表（首次报送同时生成联系人名单）。"""
     workspace = options.open()
@@ -370,7 +337,7 @@ def generate(options: Options, period: str | None, unit: str | None, contacts: b
 
 def _workers(function: Callable[..., None]) -> Callable[..., None]:
     """The option of commands that read returns."""
-    return _option(
+    return usage.option(
         "--executor", metavar="dask://HOST:PORT", help="由 dask 集群的各台机器读取返回表"
     )(function)
 
@@ -401,7 +368,7 @@ def collect(options: Options, executor: str | None) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@_option(
+@usage.option(
     "--parquet",
     is_flag=True,
     help="另写一个 Parquet 文件：全部应报事项及答复，供其他程序使用（须安装 bioduty-xl[parquet]）",
@@ -454,9 +421,9 @@ def inspect(options: Options, file: Path) -> None:
 
 @_command(cli)
 @click.argument("file")
-@_option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
-@_option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
-@_option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
+@usage.option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
+@usage.option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
+@usage.option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
 def assign(options: Options, file: str, unit: str, period: str, reason: str) -> None:
     """认定一个待处理的文件是哪个单位、哪一期的返回表。
 
@@ -471,7 +438,7 @@ def assign(options: Options, file: str, unit: str, period: str, reason: str) -> 
 
 @_command(cli)
 @_workers
-@_option("--open", "opens", is_flag=True, help="完成后打开当期的汇总表")
+@usage.option("--open", "opens", is_flag=True, help="完成后打开当期的汇总表")
 def run(options: Options, executor: str | None, opens: bool) -> None:
     """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
@@ -483,13 +450,13 @@ def run(options: Options, executor: str | None, opens: bool) -> None:
 
 
 @_command(cli)
-@_option(
+@usage.option(
     "--print",
     "kind",
     type=click.Choice(KINDS),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
-@_option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
@@ -526,8 +493,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 @click.argument(
     "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@_option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
-@_option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def rollup(
     options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
 ) -> None:
@@ -567,7 +534,7 @@ def backup(options: Options, file: Path) -> None:
 @_command(cli)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@_option(
+@usage.option(
     "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
 )
 def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
@@ -583,7 +550,7 @@ def doctor(options: Options) -> None:
     """检查本机和工作区是否适合运行。"""
     from bioduty_xl.health import examine
 
-    checks = examine(options.open(), options.as_of)
+    checks = examine(options.open(), options.as_of, by_clock=options.by_clock)
     options.print(printing.health(checks), {"checks": [check.as_json() for check in checks]})
     if not all(check.is_well for check in checks):
         raise SystemExit(FAILED)

@@ -30,7 +30,7 @@ from bioduty_xl.domain.returns import Severity, Wording
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
-from bioduty_xl.language import Language
+from bioduty_xl.language import Language, say
 from bioduty_xl.settings.faults import Known, dotted, faults_of
 from bioduty_xl.settings.places import Path as Key
 from bioduty_xl.settings.places import Places
@@ -44,7 +44,7 @@ def _parse_period(value: object) -> Period:
     try:
         return Period.parse(str(value))
     except ValueError:
-        raise ValueError(f'“{value}”不是报送期，应写成 "2024Q2" 的样子') from None
+        raise ValueError(say('“{value}”不是报送期，应写成 "2024Q2" 的样子', value=value)) from None
 
 
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
@@ -63,7 +63,9 @@ def _parse_day(value: object) -> date:
 
 
 def _refuse_day(value: object) -> date:
-    raise ValueError(f"“{value}”不是日期，应写成 2024-04-25 的样子，不加引号") from None
+    raise ValueError(
+        say("“{value}”不是日期，应写成 2024-04-25 的样子，不加引号", value=value)
+    ) from None
 
 
 def _parse_time(value: object) -> time:
@@ -80,14 +82,19 @@ def _parse_time(value: object) -> time:
 
 
 def _refuse_time(value: object) -> time:
-    raise ValueError(f"“{value}”不是时刻，应写成 08:30:00 的样子，不加引号") from None
+    raise ValueError(
+        say("“{value}”不是时刻，应写成 08:30:00 的样子，不加引号", value=value)
+    ) from None
 
 
 def _no_control(value: object) -> object:
     r"""In double quotes, `D:\new` is a drive, a line break and `ew`."""
     if any(not char.isprintable() for char in str(value)):
         raise ValueError(
-            f"路径 {str(value)!r} 中有换行、制表等控制字符；Windows 路径要用单引号，如 'D:\\工作'"
+            say(
+                "路径 {path!r} 中有换行、制表等控制字符；Windows 路径要用单引号，如 'D:\\工作'",
+                path=str(value),
+            )
         )
     return value
 
@@ -108,7 +115,7 @@ class _Section(BaseModel):
     def _no_switch(cls, value: object) -> object:
         """Nothing here is switched on or off; true would pass for the number 1."""
         if any(isinstance(one, bool) for one in (value if isinstance(value, list) else [value])):
-            raise ValueError("不能写 true 或 false")
+            raise ValueError(say("不能写 true 或 false"))
         return value
 
 
@@ -276,7 +283,7 @@ class Mail(_Section):
     @model_validator(mode="after")
     def _has_sender(self) -> Self:
         if self.host and "@" not in self.sender:
-            raise ValueError("写了 host（邮件服务器），还须在 sender 写明发件邮箱")
+            raise ValueError(say("写了 host（邮件服务器），还须在 sender 写明发件邮箱"))
         return self
 
 
@@ -316,7 +323,10 @@ class Settings(_Section):
         placed = [
             Fault(self._places.of(key), f"{dotted(key)}：{message}") for key, message in faults
         ]
-        return ConfigError(f"{SETTINGS_FILE} 中有不能使用的设置", *map(str, sorted(placed)))
+        return ConfigError(
+            say("{file} 中有不能使用的设置", file=SETTINGS_FILE),
+            *(one.said for one in sorted(placed)),
+        )
 
     @cached_property
     def wording(self) -> Wording:
@@ -377,7 +387,9 @@ def load(path: Path) -> Settings:
     except ValidationError as error:
         faults += faults_of(error.errors(), _KNOWN, places)
     if faults:
-        raise ConfigError(f"{path} 中有不能使用的设置", *map(str, sorted(faults)))
+        raise ConfigError(
+            say("{path} 中有不能使用的设置", path=path), *(one.said for one in sorted(faults))
+        )
     settings._places = places
     return settings
 
@@ -442,7 +454,10 @@ def _grants_at_fault(
     for number, one in enumerate(deadlines.extensions):
         if fault := usual.extension_fault(one.period, one.due):
             where = ("deadlines", "extensions", number, "due")
-            yield where, f"“{one.unit}”的 due = {one.due} {fault}"
+            yield (
+                where,
+                say("“{unit}”的 due = {due} {fault}", unit=one.unit, due=one.due, fault=fault),
+            )
 
 
 def _code(plan: Plan, name: str) -> str:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +26,13 @@ from bioduty_xl.ledger import FileRecord
 PASSES = "passes.jsonl"
 HEARTBEAT = "heartbeat"
 PAGE = "运行情况.txt"
+
+PATIENCE = timedelta(days=1)
+"""A clock may be behind the last pass by so much; it works on at that pass's moment."""
+
+BELIEVED = timedelta(days=200)
+"""A clock that is further ahead of the last pass than this is not believed: a machine that was
+off for two quarters is rarer than one whose clock was set wrong."""
 
 _BLOCK = 1 << 16
 """Bytes of the log that are read at a time, from its end."""
@@ -137,6 +144,25 @@ def _ends_whole(path: Path) -> bool:
 def last_pass(state_dir: Path) -> dict[str, Any] | None:
     """The last pass on record, torn lines and refused passes left out; None before the first."""
     return next((line for line in _lines_backwards(state_dir) if not line["refused"]), None)
+
+
+def last_moment(state_dir: Path) -> datetime | None:
+    """The moment of the last pass that was not refused; None before the first."""
+    line = last_pass(state_dir)
+    return None if line is None else datetime.fromisoformat(line["as_of"]).astimezone(CHINA)
+
+
+def clock_doubt(now: datetime, last: datetime) -> str | None:
+    """Why the machine's time cannot be right, compared with the last pass; None where it can."""
+    if last - PATIENCE <= now <= last + BELIEVED:
+        return None
+    word = say("早于") if now < last else say("远晚于")
+    return say(
+        "本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，可能不准",
+        now=now,
+        word=word,
+        last=last,
+    )
 
 
 def last_line(state_dir: Path) -> dict[str, Any] | None:

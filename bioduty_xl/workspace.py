@@ -1036,7 +1036,10 @@ def _not_yet(register: Register, now: datetime) -> list[Problem]:
 def _require_known_codes(settings: config.Settings) -> None:
     """A code that no finding has is a slip of the pen, and would switch off nothing."""
     faults = [
-        (("rules", table, code), f"没有“{code}”这条规则{_likely_code(code)}")
+        (
+            ("rules", table, code),
+            say("没有“{code}”这条规则{hint}", code=code, hint=_likely_code(code)),
+        )
         for table in ("off", "severity")
         for code in sorted({*getattr(settings.rules, table)} - CODES)
     ]
@@ -1046,7 +1049,7 @@ def _require_known_codes(settings: config.Settings) -> None:
 
 def _likely_code(code: str) -> str:
     likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
-    return f"，是否想写 {likely[0]}？" if likely else ""
+    return say("，是否想写 {likely}？", likely=likely[0]) if likely else ""
 
 
 def _require_assignable(file: FileRecord, ledger: Ledger) -> None:

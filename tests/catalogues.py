@@ -28,7 +28,7 @@ CLICKS = LOCALE / "zh" / "LC_MESSAGES" / "click.po"
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 
 _SPEAKERS = {"say", "tell"}
-_CLI, _LANGUAGE = "cli.py", "language.py"
+_COMMANDS, _LANGUAGE = {"cli.py", "offline.py"}, "language.py"
 
 Place = str
 """Module and line, for whoever reads a failure."""
@@ -100,7 +100,7 @@ class _Reader(ast.NodeVisitor):
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         if getattr(node.func, "id", "") in _SPEAKERS and not self._is_speaker(node):
             self.take(node.args[0])
-        if self.name == _CLI:
+        if self.name in _COMMANDS:
             for keyword in node.keywords:
                 if keyword.arg == "help" and not isinstance(keyword.value, ast.Name):
                     self.take(keyword.value)
@@ -114,7 +114,7 @@ class _Reader(ast.NodeVisitor):
         if text is not None:
             docstring = node.body[0].value  # type: ignore[attr-defined]
             self.marked.add(docstring)
-            if self.name == _CLI and CHINESE.search(text):
+            if self.name in _COMMANDS and CHINESE.search(text):
                 self.found.messages.setdefault(inspect.cleandoc(text), self.place(node))
         self.generic_visit(node)
 

@@ -94,6 +94,7 @@ def make(root):
     write_plan(PLAN, root / "plan.xlsx")
     ws.state_dir.mkdir(mode=0o700)
     (ws.state_dir / "signing.key").write_text("5a" * 32, encoding="ascii")
+    (ws.state_dir / "signing.key").chmod(0o600)
     return root
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bioduty_xl.language import Said, say
+
 Path = tuple[str | int, ...]
 """Names of tables and keys, and numbers within arrays, as in the error of a model."""
 
@@ -27,8 +29,10 @@ class Place:
     line: int
     column: int = 1
 
-    def __str__(self) -> str:
-        return f"第 {self.line} 行第 {self.column} 列"
+    @property
+    def said(self) -> Said:
+        """As people speak of it."""
+        return say("第 {line} 行第 {column} 列", line=self.line, column=self.column)
 
 
 @dataclass(frozen=True)
