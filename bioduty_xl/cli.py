@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bioduty_xl import printing, usage
-from bioduty_xl.desktop import open_file, own_command
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
 from bioduty_xl.language import (
@@ -463,6 +462,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 
     workspace = options.open()
     if kind is not None:
+        from bioduty_xl.desktop import own_command
+
         root, at = workspace.root, workspace.settings.schedule.at
         text = printed(kind, root, own_command(), at, owner_of(root))
         if output is not None:
@@ -585,6 +586,8 @@ def _open_book(workspace: Workspace, done: Pass) -> None:
     """Open the book of the current period, or of the newest that has one, as it was last
     written: beside the usual name where that was open already.
     """
+    from bioduty_xl.desktop import open_file
+
     current = workspace.rulebook.calendar.current(done.as_of)
     others = {*workspace.open_periods(done.as_of), *workspace.closed_periods()} - {current}
     written = {path.parent: path for path in done.books}

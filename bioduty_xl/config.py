@@ -381,12 +381,18 @@ def load(path: Path) -> Settings:
             its line.
     """
     parsed = parse(read_text(path), _KNOWN.meant_in_chinese)
-    places, faults = Places(parsed.text), list(parsed.faults)
+    places, wrong = Places(parsed.text), list[Fault]()
     try:
         settings = Settings.model_validate(parsed.data)
     except ValidationError as error:
-        faults += faults_of(error.errors(), _KNOWN, places)
-    if faults:
+        wrong = faults_of(error.errors(), _KNOWN, places)
+    better_known = {fault.place.line for fault in wrong}
+    slips = [
+        fault
+        for fault in parsed.faults
+        if not (fault.is_guess and fault.place.line in better_known)
+    ]
+    if faults := [*slips, *wrong]:
         raise ConfigError(
             say("{path} 中有不能使用的设置", path=path), *(one.said for one in sorted(faults))
         )

@@ -420,7 +420,10 @@ BAD = {
     "乱台账": (_scribbled, "内容有误"),
     "新版本": (_newer_version, "更新版本"),
     "没有这一期": (_without_period, "没有下发过 2024Q2"),
-    "设置写错": (lambda f: (f / "bioduty.toml").write_text("[office\n", "utf-8"), "写法有误"),
+    "设置写错": (
+        lambda f: (f / "bioduty.toml").write_text("[office\n", "utf-8"),
+        "应写成 [office]",
+    ),
     "方案打不开": (lambda f: (f / "plan.xlsx").write_bytes(b"PK damaged"), "plan.xlsx"),
 }
 

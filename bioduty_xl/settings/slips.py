@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -30,10 +30,12 @@ class Fault:
     Attributes:
         place: where.
         message: what is wrong and what to write instead, after the key where there is one.
+        is_guess: what was meant may be something else; what a model says of the value goes first.
     """
 
     place: Place
     message: str
+    is_guess: bool = False
 
     @property
     def said(self) -> Said:
@@ -77,7 +79,7 @@ def parse(text: str, meant: Callable[[str], str]) -> Parsed:
         elif (number := _slipped_line(lines, said, place)) is not None:
             slip = _find_slip(lines[number - 1], meant, number)
             assert slip is not None
-            faults.append(Fault(Place(number, slip.column), slip.message))
+            faults.append(Fault(Place(number, slip.column), slip.message, slip.is_guess))
             lines[number - 1] = slip.mended
         else:
             faults += _not_understood(said, lines, place, faults)
@@ -93,12 +95,9 @@ def _parsed(data: dict[str, Any], text: str, faults: list[Fault]) -> Parsed:
         if names := [str(part) for part in seen.path if not isinstance(part, int)]:
             keys.setdefault(seen.place.line, ".".join(names))
     named = (
-        Fault(
-            one.place,
-            say("{key}：{message}", key=key, message=one.message)
-            if key and DROPPED not in key
-            else one.message,
-        )
+        replace(one, message=say("{key}：{message}", key=key, message=one.message))
+        if key and DROPPED not in key
+        else one
         for one in faults
         for key in [keys.get(one.place.line)]
     )
@@ -198,11 +197,13 @@ class _Slip(NamedTuple):
 
     Attributes:
         mended: the line as it was probably meant.
+        is_guess: see `Fault`.
     """
 
     column: int
     message: str
     mended: str
+    is_guess: bool = False
 
 
 def _slipped_line(lines: list[str], said: str, place: Place) -> int | None:
@@ -237,17 +238,19 @@ _CLOSED = re.compile(
 
 
 def _without_texts(line: str) -> str:
-    """A line of the same length whose texts and comments are blotted out; what is wrong at their
-    edges stays.
+    """A line of the same length whose texts are blotted out and whose comments are blank; what is
+    wrong at their edges stays.
     """
-    return _CLOSED.sub(
-        lambda found: "".join(
-            char if edge and char in _WIDE_EDGES else "\1"
-            for char, edge in (
-                (char, at in (0, len(found[0]) - 1)) for at, char in enumerate(found[0])
-            )
-        ),
-        line,
+    return _CLOSED.sub(_blotted, line)
+
+
+def _blotted(found: re.Match[str]) -> str:
+    text = found[0]
+    if text[0] in "#＃":
+        return (text[0] if text[0] in _WIDE_EDGES else " ") + " " * (len(text) - 1)
+    last = len(text) - 1
+    return "".join(
+        char if at in (0, last) and char in _WIDE_EDGES else "\1" for at, char in enumerate(text)
     )
 
 
@@ -340,7 +343,7 @@ def _has_open_quote(line: str) -> bool:
 
 def _open_heading(_: str, bare: str) -> _Slip | None:
     """`[office` and `[[deadlines.special]`."""
-    found = re.match(r"\s*(\[{1,2})([\w.\- ]+)(\]*)\s*(?=\1|$)?", bare)
+    found = re.match(r"\s*(\[{1,2})([\w.\- ]+)(\]*)\s*$", bare)
     if found is None or "=" in bare or "," in bare or found[3] == "]" * len(found[1]):
         return None
     name = found[2].strip()
@@ -350,11 +353,11 @@ def _open_heading(_: str, bare: str) -> _Slip | None:
     )
 
 
-_KEY = r"^\s*(?P<key>[\w.\-\1]+)\s*"
+_KEY = r"^\s*(?P<key>[\w.\-\x01]+)\s*"
 
 
 def _no_equals(line: str, bare: str) -> _Slip | None:
-    found = re.match(_KEY + r"(?:(?P<colon>:)|(?<=\s)(?=[\1\d\[{]))", bare)
+    found = re.match(_KEY + r"(?:(?P<colon>:)|(?<=\s)(?=[\x01\d\[{]))", bare)
     if found is None:
         return None
     what = say("冒号") if found["colon"] else say("空格")
@@ -378,7 +381,7 @@ _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 def _value(line: str, bare: str, number: int) -> _Slip | None:
     """What stands after the equals sign, where it is one value without quotes."""
-    found = re.match(_KEY + r"=[ \t]*(?P<value>[^\s\[{\1\"'][^\1\[\]{}]*?|)\s*(?:\1*)$", bare)
+    found = re.match(_KEY + r"=[ \t]*(?P<value>[^\s\[{\x01\"'][^\x01\[\]{}]*?|)\s*$", bare)
     if found is None:
         return None
     column, value = found.start("value"), found["value"]
@@ -389,7 +392,7 @@ def _value(line: str, bare: str, number: int) -> _Slip | None:
     mended = line[:column] + right + line[found.end("value") :]
     if not value:
         mended = f"{DROPPED}{number} = 0"
-    return _Slip(column + 1, message, mended)
+    return _Slip(column + 1, message, mended, is_guess=right.startswith('"'))
 
 
 def _meant_value(value: str) -> tuple[str, str] | None:
@@ -449,7 +452,7 @@ _SLIPS: tuple[Callable[[str, str], _Slip | None], ...] = (
 def _chinese_name(line: str, bare: str, meant: Callable[[str], str], number: int) -> _Slip | None:
     """A name in Chinese, which TOML wants in quotes and we have not; then what is after it."""
     found = re.match(
-        r"\s*(\[{0,2})\s*([^\s=\[\]{}\1#]*[^\x00-\x7f][^\s=\[\]{}\1#]*)\s*(?=[=\]])", bare
+        r"\s*(\[{0,2})\s*([^\s=\[\]{}\x01#]*[^\x00-\x7f][^\s=\[\]{}\x01#]*)\s*(?=[=\]])", bare
     )
     if found is None:
         return None

@@ -153,6 +153,13 @@ def test_each_slip_gets_the_sentence_that_helps(tmp_path, content, says):
     assert any(says in line for line in refused(tmp_path, content)), refused(tmp_path, content)
 
 
+@pytest.mark.parametrize("name", sorted(set(SLIPS) - {"open quote", "two on a line", "wide hash"}))
+def test_a_comment_behind_a_slip_changes_nothing(tmp_path, name):
+    content, says = SLIPS[name]
+    found = refused(tmp_path, content.replace("\n", "   # 说明，如“x”＝1\n"))
+    assert any(says in line for line in found), found
+
+
 WRONG = {
     "misspelt key": (
         '[office]\nnmae = "x"\n',
@@ -264,6 +271,11 @@ def test_every_fault_is_said_at_once_whatever_its_kind(tmp_path):
         *("第 1 行第 1 ", "第 3 行第 5 ", "第 3 行第 6 ", "第 4 行第 1 ", "第 6 行第 9 "),
         *("第 9 行第 1 ", "第 11 行第 1 ", "第 12 行第 1 "),
     ]
+
+
+def test_a_number_in_words_is_not_told_to_be_put_in_quotes(tmp_path):
+    (said,) = refused(tmp_path, "[deadlines]\ndue_day = 二十五  # 日\n")
+    assert said == "第 2 行第 1 列：deadlines.due_day：“二十五”不能用，应写数字，不加引号"
 
 
 def test_what_comes_before_a_fault_that_is_not_understood_is_checked_all_the_same(tmp_path):
