@@ -256,6 +256,8 @@ def backed_up(made: Backup) -> str:
 
 def restored(done: Restored) -> str:
     """Where it is, and what to do next."""
+    from bioduty_xl.layout.sheets import REGISTER_RECEIPTS  # which `--help` need not wait for
+
     found = done.manifest
     made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else say("（没有写明）")
     lines = [
@@ -278,8 +280,9 @@ def restored(done: Restored) -> str:
     if found.waiting:
         lines.append(
             tell(
-                "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算，因此成了迟报的，\n"
-                "请在登记表中更正："
+                "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算；因此成了迟报的，"
+                "请在登记表“{sheet}”中写明真实的收到日期：",
+                sheet=REGISTER_RECEIPTS.title,
             )
         )
         lines += [

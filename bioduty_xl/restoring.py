@@ -66,6 +66,7 @@ _RIGHTS, _OWN = 0o755, 0o700
 """The most that a file, and a folder of the state, may be given."""
 
 _CHUNK = 1 << 20
+_PATHS_LINE = re.compile(r"^\s*\[paths\][^\n]*\n", re.MULTILINE)
 _STATE_LINE = re.compile(r"^(\s*state_dir\s*=\s*)(?:'[^'\n]*'|\"[^\"\n]*\")", re.MULTILINE)
 
 
@@ -254,7 +255,10 @@ def _name_state_dir(settings: Path, wanted: Path) -> None:
     written = json.dumps(wanted.as_posix(), ensure_ascii=False)
     changed, found = _STATE_LINE.subn(lambda line: f"{line[1]}{written}", text)
     if not found:
-        changed = f"{text}\n[paths]\nstate_dir = {written}\n"
+        added = f"state_dir = {written}\n"
+        changed, found = _PATHS_LINE.subn(lambda line: f"{line[0]}{added}", text)
+    if not found:
+        changed = f"{text}\n[paths]\n{added}"
     settings.write_text(changed, encoding="utf-8", newline="")
     paths = before.paths.model_copy(update={"state_dir": wanted})
     try:

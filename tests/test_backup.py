@@ -441,6 +441,17 @@ def test_a_state_folder_elsewhere_goes_where_a_person_says(busy, tmp_path):
     assert settings == city.ws.settings
 
 
+@pytest.mark.parametrize("table", ['[paths]  # 位置\ninbox = "inbox"\n', ""])
+def test_settings_that_name_no_state_folder_are_made_to(busy, tmp_path, table):
+    others = '[office]\nname = "某办公室"\n\n[intake]\nsettle_seconds = 0.0\n\n'
+    (busy.ws.root / "bioduty.toml").write_text(others + table, encoding="utf-8")
+    saved = Workspace.open(busy.ws.root).backup(tmp_path / "b.zip").path
+    there = Workspace.restore(saved, tmp_path / "新", state_dir="状态 夹")
+    assert there.state_dir == tmp_path / "新" / "状态 夹"
+    assert there.settings.office.name == "某办公室"
+    assert there.is_closed(Q2)
+
+
 def test_what_lies_on_a_share_stays_there_and_is_said(busy, tmp_path):
     """Inbox, outbox and plan on another disk; the plan is in the backup all the same."""
     city = outside(busy, "inbox", tmp_path / "共享 inbox")

@@ -11,7 +11,13 @@ import pytest
 
 import bioduty_xl
 from bioduty_xl.layout import atomic
-from bioduty_xl.layout.atomic import SCRATCH, clear_scratch, write_batch, write_whole
+from bioduty_xl.layout.atomic import (
+    SCRATCH,
+    clear_scratch,
+    write_batch,
+    write_whole,
+    writing_whole,
+)
 
 
 @pytest.fixture
@@ -167,3 +173,23 @@ def test_a_file_that_cannot_be_written_leaves_no_scratch(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_whole(tmp_path / "a", b"a")
     assert not list(tmp_path.glob(f"{SCRATCH}*"))
+
+
+def test_a_long_file_replaces_another_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "b.zip"
+    with writing_whole(path, mode=0o600) as file:
+        file.write(b"old")
+
+    def stop_half_way():
+        with writing_whole(path) as file:
+            file.write(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        stop_half_way()
+    assert [one.name for one in tmp_path.iterdir()] == ["b.zip"]
+    assert path.read_bytes() == b"old"
+    with writing_whole(path, mode=0o600) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
