@@ -30,6 +30,7 @@ from bioduty_xl.config import SETTINGS_FILE, Settings
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.intake import filing
+from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import SCRATCH, writing_whole
 from bioduty_xl.layout.package import ZIP_TIME
 from bioduty_xl.ledger import Ledger, copy_ledger
@@ -48,6 +49,9 @@ LEDGER, ORIGINALS, PUBLISHED = "ledger.sqlite", "originals", "published"
 """In the state folder."""
 
 KEY = "signing.key"
+
+_USUAL_NAME = "备份.zip"
+"""What people call a backup."""
 
 _NOT_KEPT = re.compile(rf"{re.escape(SCRATCH)}.*|{LEDGER}.*|.*\.?lock|.*\.log(\.\d+)?|heartbeat")
 """Files of the state folder that are copied otherwise, or are of this machine alone."""
@@ -208,17 +212,35 @@ def back_up(place: Place, target: Path, as_of: datetime | None) -> Backup:
 
 def _require_writable(place: Place, target: Path) -> None:
     if not target.parent.is_dir():
-        raise ConfigError(f"没有文件夹 {target.parent}，请检查移动硬盘或者共享盘是否连接")
+        raise ConfigError(
+            say("没有文件夹 {folder}，请检查移动硬盘或者共享盘是否连接", folder=target.parent)
+        )
     if target.is_dir():
-        raise ConfigError(f"{target} 是文件夹，请写明文件名，如 {target / '备份.zip'}")
+        raise ConfigError(
+            say(
+                "{target} 是文件夹，请写明文件名，如 {example}",
+                target=target,
+                example=target / _USUAL_NAME,
+            )
+        )
     if any(target.is_relative_to(folder) for folder in place.guarded):
-        raise ConfigError(f"{target} 在工作区自己的文件夹里，备份请放到别处，最好是另一块磁盘")
+        raise ConfigError(
+            say("{target} 在工作区自己的文件夹里，备份请放到别处，最好是另一块磁盘", target=target)
+        )
     if target.exists():
         theirs = manifest_of(target)
         if theirs is None:
-            raise ConfigError(f"{target} 已经存在，又不是 bioduty 的备份，没有覆盖")
+            raise ConfigError(
+                say("{target} 已经存在，又不是 bioduty 的备份，没有覆盖", target=target)
+            )
         if theirs.key != _key_mark(place) and theirs.key is not None:
-            raise ConfigError(f"{target} 是另一个工作区（{theirs.workspace}）的备份，没有覆盖")
+            raise ConfigError(
+                say(
+                    "{target} 是另一个工作区（{workspace}）的备份，没有覆盖",
+                    target=target,
+                    workspace=theirs.workspace,
+                )
+            )
 
 
 def manifest_of(path: Path) -> Manifest | None:
@@ -243,7 +265,9 @@ def read_manifest(package: zipfile.ZipFile, path: Path) -> Manifest:
     Raises:
         BiodutyError: there is none, or a newer version of the program wrote it.
     """
-    no_backup = BiodutyError(f"{path} 不是 bioduty 的备份，或者不完整，没有恢复任何内容")
+    no_backup = BiodutyError(
+        say("{path} 不是 bioduty 的备份，或者不完整，没有恢复任何内容", path=path)
+    )
     info = next((one for one in package.infolist() if one.filename == MANIFEST), None)
     if info is None or info.file_size > MANIFEST_MOST:
         raise no_backup
@@ -251,7 +275,13 @@ def read_manifest(package: zipfile.ZipFile, path: Path) -> Manifest:
     try:
         head = _Head.model_validate_json(text)
         if head.version > FORMAT_VERSION:
-            raise BiodutyError(f"{path} 由更新版本的程序（{head.product}）写成，请升级程序后再恢复")
+            raise BiodutyError(
+                say(
+                    "{path} 由更新版本的程序（{product}）写成，请升级程序后再恢复",
+                    path=path,
+                    product=head.product,
+                )
+            )
         return Manifest.model_validate_json(text)
     except ValidationError:
         raise no_backup from None
@@ -331,7 +361,9 @@ class _Packing:
         """What the ledger's copy does not know yet. An inbox elsewhere stays where it is."""
         inbox = self.place.settings.paths.inbox
         if not is_within(inbox):
-            self.elsewhere.append(f"收件夹 {self.place.inbox} 不在工作区内，没有备份")
+            self.elsewhere.append(
+                say("收件夹 {folder} 不在工作区内，没有备份", folder=self.place.inbox)
+            )
             return
         try:
             found = filing.scan(self.place.inbox)
@@ -407,7 +439,9 @@ class _Packing:
         if is_within(setting):
             self._pack_setting(setting)
         else:
-            self.elsewhere.append(f"发件夹 {self.place.root / setting} 不在工作区内，没有备份")
+            self.elsewhere.append(
+                say("发件夹 {folder} 不在工作区内，没有备份", folder=self.place.root / setting)
+            )
 
     def _try_to_add(self, name: str, path: Path) -> None:
         """Something that is of use, but without which a workspace goes on."""
@@ -416,7 +450,7 @@ class _Packing:
         if is_safe(name):
             self._tried(path, partial(self._add, name, path))
         else:
-            self.left_out.append(f"{_shown(path)}：文件名不能写入备份，请改名")
+            self.left_out.append(say("{file}：文件名不能写入备份，请改名", file=_shown(path)))
 
     def _tried(self, path: Path, work: Callable[[], object]) -> None:
         """Do what fails where a file is gone by now, or open in another program. Half a member that
@@ -427,7 +461,9 @@ class _Packing:
         except FileNotFoundError:
             _log.info("a file went away while it was to be backed up")
         except OSError as error:
-            self.left_out.append(f"{_shown(path)}：读不出来（{error.strerror}）")
+            self.left_out.append(
+                say("{file}：读不出来（{reason}）", file=_shown(path), reason=error.strerror)
+            )
 
     def _add(self, name: str, path: Path, mode: int | None = None) -> Kept:
         with path.open("rb") as source:

@@ -22,6 +22,7 @@ from bioduty_xl import watch
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
 from bioduty_xl.errors import Altered, BiodutyError, Busy, refusal
+from bioduty_xl.language import say
 from bioduty_xl.ledger import FileRecord
 from bioduty_xl.watch import Pass
 from bioduty_xl.workspace import Progress, Workspace
@@ -66,7 +67,7 @@ def run_pass(
             work.do_all()
         work.look_for_waiting()
         work.write_page()
-        _trapped(done, "运行情况", lambda: watch.beat(done, workspace.state_dir))
+        _trapped(done, say("运行情况"), lambda: watch.beat(done, workspace.state_dir))
         last = watch.last_line(workspace.state_dir)
     if work.has_looked:
         work.mail_all()
@@ -96,19 +97,19 @@ class _Work:
     def do_all(self) -> None:
         """Every step but mail, in the order in which one needs the other."""
         here, done = self.workspace, self.done
-        _trapped(done, "清理", here.clear_scratch)
-        _trapped(done, "登记表", self.read_register)
-        _trapped(done, "收件", self.collect)
-        _trapped(done, "归属认定", self.settle)
+        _trapped(done, say("清理"), here.clear_scratch)
+        _trapped(done, say("登记表"), self.read_register)
+        _trapped(done, say("收件"), self.collect)
+        _trapped(done, say("归属认定"), self.settle)
         if self.has_looked:
-            _each(done, "结账", self._at(here.periods_to_close), self.close)
-        _each(done, "结账存档", here.closed_periods, self.restore)
-        _each(done, "下发报送表", self._at(here.periods_to_hand_out), self.hand_out)
+            _each(done, say("结账"), self._at(here.periods_to_close), self.close)
+        _each(done, say("结账存档"), here.closed_periods, self.restore)
+        _each(done, say("下发报送表"), self._at(here.periods_to_hand_out), self.hand_out)
         if self.has_looked:
-            _each(done, "催报", self._at(here.open_periods), self.remind)
-        _each(done, "汇总", self._at(here.open_periods), self.renew)
-        _each(done, "退回修改", self._at(here.open_periods), self.correct)
-        _trapped(done, "联系人名单", self.list_contacts)
+            _each(done, say("催报"), self._at(here.open_periods), self.remind)
+        _each(done, say("汇总"), self._at(here.open_periods), self.renew)
+        _each(done, say("退回修改"), self._at(here.open_periods), self.correct)
+        _trapped(done, say("联系人名单"), self.list_contacts)
 
     @property
     def has_looked(self) -> bool:
@@ -119,17 +120,19 @@ class _Work:
 
     def mail_all(self) -> None:
         """What is to be mailed of every open period."""
-        _each(self.done, "邮件", self._at(self.workspace.open_periods), self.mail)
+        _each(self.done, say("邮件"), self._at(self.workspace.open_periods), self.mail)
 
     def look_for_waiting(self) -> None:
         """Which files a person has to look at; none where the ledger is what failed."""
         if not self.done.refused:
-            _trapped(self.done, "待处理的文件", self.find_waiting)
+            _trapped(self.done, say("待处理的文件"), self.find_waiting)
 
     def write_page(self) -> None:
         """The coordinator's page."""
         folder = self.workspace.outbox_root
-        _trapped(self.done, "运行情况", lambda: watch.write_page(self.done, self.waiting, folder))
+        _trapped(
+            self.done, say("运行情况"), lambda: watch.write_page(self.done, self.waiting, folder)
+        )
 
     def _at(self, periods: Callable[[datetime], list[Period]]) -> Callable[[], list[Period]]:
         return functools.partial(periods, self.done.as_of)
@@ -180,7 +183,10 @@ class _Work:
     def mail(self, period: Period) -> None:
         mailed = self.workspace.mail(period, as_of=self.done.as_of)
         self.done.mailed += mailed.sent
-        self.done.failures += [f"邮件 {period}：{failure}" for failure in mailed.failures]
+        self.done.failures += [
+            say("邮件 {period}：{failure}", period=period, failure=failure)
+            for failure in mailed.failures
+        ]
         self.done.undelivered += mailed.undelivered
 
 
@@ -191,7 +197,8 @@ def _each(
     found: list[Period] = []
     _trapped(done, name, lambda: found.extend(periods()))
     for period in found:
-        _trapped(done, f"{name} {period}", functools.partial(step, period))
+        of_period = say("{name} {period}", name=name, period=period)
+        _trapped(done, of_period, functools.partial(step, period))
 
 
 def _trapped(done: Pass, name: str, step: Callable[[], object]) -> None:
@@ -201,17 +208,23 @@ def _trapped(done: Pass, name: str, step: Callable[[], object]) -> None:
     except Busy:
         raise
     except (BiodutyError, OSError) as error:
-        done.failures.append(f"{name}：{_sentence(error)}")
+        done.failures.append(say("{name}：{failure}", name=name, failure=_sentence(error)))
         _log.error("%s", watch.loggable(done.failures[-1]))
     except Exception as error:
         _log.exception("%s failed", name)
-        done.failures.append(f"{name}：程序出错（{type(error).__name__}），详见日志，请联系管理员")
+        done.failures.append(
+            say(
+                "{name}：程序出错（{kind}），详见日志，请联系管理员",
+                name=name,
+                kind=type(error).__name__,
+            )
+        )
 
 
 def _sentence(error: BiodutyError | OSError) -> str:
     """What went wrong; names of files, if any, stand below the first line."""
     if isinstance(error, BiodutyError):
-        return str(error)
+        return error.said
     return refusal(error)
 
 
@@ -230,8 +243,12 @@ def _check_clock(workspace: Workspace, done: Pass) -> None:
     _log.error("the clock is not believed: %s", now.isoformat())
     done.refused = True
     done.failures.append(
-        f"时钟：{doubt}，这次什么也没有做。请校准时钟；时间确实无误的，"
-        f"用 bioduty run --as-of {now:%Y-%m-%dT%H:%M} 运行一次即可"
+        say(
+            "时钟：{doubt}，这次什么也没有做。请校准时钟；时间确实无误的，"
+            "用 bioduty run --as-of {now:%Y-%m-%dT%H:%M} 运行一次即可",
+            doubt=doubt,
+            now=now,
+        )
     )
 
 

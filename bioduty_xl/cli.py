@@ -1,5 +1,11 @@
 """The command line: parses, calls, prints. stdout carries the result alone, stderr the rest.
 
+It speaks Chinese on a Chinese machine and English elsewhere, or as the workspace's settings say;
+that is settled before anything is parsed, by `--workspace` or the nearest workspace upwards, so
+that usage, results and errors are in one language. Texts are translated when they are printed.
+JSON is the same everywhere. Help texts, docstrings of commands among them, are the catalogue's
+keys.
+
 Exit status: 0 done · 1 failed · 2 usage or settings · 3 done, but files were held or rejected, or
 workspaces left out · 75 another run holds the lock.
 """
@@ -13,7 +19,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,9 +28,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bioduty_xl import printing
+from bioduty_xl import printing, usage
 from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
+from bioduty_xl.language import (
+    SETTINGS_FILE,
+    Language,
+    language_of,
+    language_setting,
+    listed,
+    say,
+    speak,
+    tell,
+)
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from concurrent.futures import Executor
@@ -61,13 +77,15 @@ class Options:
         Raises:
             ConfigError: there is none, or its settings cannot be used.
         """
-        from bioduty_xl.config import SETTINGS_FILE
-
         workspace = self.find()
         if workspace is None:
             raise ConfigError(
-                f"{Path.cwd()} 及其上级文件夹中没有 {SETTINGS_FILE}，"
-                "请用 --workspace 指明，或用 bioduty init 新建"
+                say(
+                    "{folder} 及其上级文件夹中没有 {file}，"
+                    "请用 --workspace 指明，或用 bioduty init 新建",
+                    folder=Path.cwd(),
+                    file=SETTINGS_FILE,
+                )
             )
         _log_to_file(workspace)
         return workspace
@@ -128,7 +146,11 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             found = None
         if found is None or found.year not in _YEARS:
-            self.fail(f"“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", param, ctx)
+            self.fail(
+                tell("“{value}”不是日期，应写成 2024-06-26 或 2024-06-26T09:00", value=value),
+                param,
+                ctx,
+            )
         return found
 
 
@@ -153,25 +175,30 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 
         decorated = parent.command(name)(wrapped)
         decorated.params += [
-            click.Option(
+            usage.Option(
                 ["--workspace"],
                 type=click.Path(path_type=Path, file_okay=False),
                 help="工作区文件夹；不写时向上找最近的 bioduty.toml",
             ),
-            click.Option(
+            usage.Option(
                 ["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"
             ),
-            click.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
-            click.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
-            click.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
+            usage.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
+            usage.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
+            usage.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
         ]
         return decorated
 
     return decorate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bioduty-xl")
+@click.group(cls=usage.Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    package_name="bioduty-xl",
+    message="%(prog)s %(version)s",
+    cls=usage.Option,
+    help="显示版本后退出",
+)
 def cli() -> None:
     """生物多样性保护责任分工方案工作推进情况：报送表的下发、收取与汇总。"""
 
@@ -194,7 +221,7 @@ def demo(options: Options, folder: Path | None) -> None:
 
 @_command(cli)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option(
+@usage.option(
     "--starters",
     is_flag=True,
     help="工作区已有，只更新其中的启动文件（运行.bat、运行.sh）；改动过的保留",
@@ -205,11 +232,11 @@ def init(options: Options, folder: Path, starters: bool) -> None:
 
     if starters:
         written = [str(path) for path in Workspace.open(folder).write_starters()]
-        said = "\n".join(f"已写出：{path}" for path in written) or "启动文件不需要更新"
+        said = "\n".join(map(printing.written, written)) or tell("启动文件不需要更新")
         options.print(said, {"starters": written})
         return
     root = Workspace.create(folder).root
-    options.print(f"已新建工作区：{root}", {"workspace": str(root)})
+    options.print(tell("已新建工作区：{root}", root=root), {"workspace": str(root)})
 
 
 @cli.group("plan")
@@ -219,7 +246,7 @@ def plan_group() -> None:
 
 @_command(plan_group, "import")
 @click.argument("document", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
     """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
@@ -292,8 +319,8 @@ def template_check(options: Options) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@click.option("--unit", metavar="NAME", help="只生成这一个单位的")
-@click.option("--contacts", is_flag=True, help="同时生成联系人名单")
+@usage.option("--unit", metavar="NAME", help="只生成这一个单位的")
+@usage.option("--contacts", is_flag=True, help="同时生成联系人名单")
 def generate(options: Options, period: str | None, unit: str | None, contacts: bool) -> None:
     """生成各单位的报送表（首次报送同时生成联系人名单）。"""
     workspace = options.open()
@@ -308,7 +335,7 @@ def generate(options: Options, period: str | None, unit: str | None, contacts: b
 
 def _workers(function: Callable[..., None]) -> Callable[..., None]:
     """The option of commands that read returns."""
-    return click.option(
+    return usage.option(
         "--executor", metavar="dask://HOST:PORT", help="由 dask 集群的各台机器读取返回表"
     )(function)
 
@@ -339,7 +366,7 @@ def collect(options: Options, executor: str | None) -> None:
 
 @_command(cli)
 @click.argument("period", required=False)
-@click.option(
+@usage.option(
     "--parquet",
     is_flag=True,
     help="另写一个 Parquet 文件：全部应报事项及答复，供其他程序使用（须安装 bioduty-xl[parquet]）",
@@ -357,10 +384,8 @@ def consolidate(options: Options, period: str | None, parquet: bool) -> None:
     if parquet:
         written.append(workspace.parquet_file(chosen))
         data["parquet"] = str(written[-1])
-    usual = workspace.report_file(chosen)
-    if path != usual:
-        click.echo(f"{usual.name} 正被其他程序打开，已另存为 {path.name}", err=True)
-    options.print("\n".join(f"已写出：{one}" for one in written), data)
+    _say_if_elsewhere(path, workspace.report_file(chosen))
+    options.print("\n".join(printing.written(one) for one in written), data)
 
 
 @_command(cli)
@@ -394,9 +419,9 @@ def inspect(options: Options, file: Path) -> None:
 
 @_command(cli)
 @click.argument("file")
-@click.option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
-@click.option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
-@click.option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
+@usage.option("--unit", metavar="NAME", required=True, help="是哪个单位所报")
+@usage.option("--period", metavar="PERIOD", required=True, help="是哪一期的，如 2024Q2")
+@usage.option("--reason", metavar="TEXT", required=True, help="认定的理由，记入台账")
 def assign(options: Options, file: str, unit: str, period: str, reason: str) -> None:
     """认定一个待处理的文件是哪个单位、哪一期的返回表。
 
@@ -411,7 +436,7 @@ def assign(options: Options, file: str, unit: str, period: str, reason: str) -> 
 
 @_command(cli)
 @_workers
-@click.option("--open", "opens", is_flag=True, help="完成后打开当期的汇总表")
+@usage.option("--open", "opens", is_flag=True, help="完成后打开当期的汇总表")
 def run(options: Options, executor: str | None, opens: bool) -> None:
     """完整运行一次：下发、收取、汇总当前该做的。"""
     workspace = options.open()
@@ -423,13 +448,13 @@ def run(options: Options, executor: str | None, opens: bool) -> None:
 
 
 @_command(cli)
-@click.option(
+@usage.option(
     "--print",
     "kind",
     type=click.Choice(("systemd", "cron", "schtasks")),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
@@ -443,11 +468,11 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
         text = printed(kind, root, own_command(), at, owner_of(root))
         if output is not None:
             output.write_bytes(schtasks_bytes(text) if kind == "schtasks" else text.encode())
-            text = f"已写出：{output}"
+            text = printing.written(output)
         options.print(text, {"kind": kind, "text": text})
         return
-    times = "、".join(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
-    click.echo(f"每天 {times}（北京时间）运行，按 Ctrl+C 停止", err=True)
+    times = listed(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
+    click.echo(tell("每天 {times}（北京时间）运行，按 Ctrl+C 停止", times=times), err=True)
 
     def work() -> None:
         now = replace(
@@ -469,8 +494,8 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 @click.argument(
     "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
+@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def rollup(
     options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
 ) -> None:
@@ -488,8 +513,7 @@ def rollup(
     path = province.write(target)
     for line in printing.rollup_warnings(province):
         click.echo(line, err=True)
-    if path != target:
-        click.echo(f"{target.name} 正被其他程序打开，已另存为 {path.name}", err=True)
+    _say_if_elsewhere(path, target)
     options.print(printing.rollup(province, path), {**province.as_json(), "workbook": str(path)})
     if province.needs_attention:
         raise SystemExit(ATTENTION)
@@ -511,7 +535,7 @@ def backup(options: Options, file: Path) -> None:
 @_command(cli)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
+@usage.option(
     "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
 )
 def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
@@ -551,6 +575,13 @@ def _status_of(done: Pass) -> int:
     return ATTENTION if done.needs_attention else 0
 
 
+def _say_if_elsewhere(path: Path, usual: Path) -> None:
+    """That a workbook was written beside its usual place."""
+    if path != usual:
+        said = tell("{usual} 正被其他程序打开，已另存为 {name}", usual=usual.name, name=path.name)
+        click.echo(said, err=True)
+
+
 def _open_book(workspace: Workspace, done: Pass) -> None:
     """Open the book of the current period, or of the newest that has one, as it was last
     written: beside the usual name where that was open already.
@@ -564,14 +595,12 @@ def _open_book(workspace: Workspace, done: Pass) -> None:
     books = (written.get(path.parent, path) for path in usual)
     book = next((path for path in books if path.is_file()), None)
     if book is None:
-        click.echo("还没有汇总表可以打开", err=True)
+        click.echo(tell("还没有汇总表可以打开"), err=True)
     elif not open_file(book):
-        click.echo(f"没有能打开汇总表的程序，请自行打开：{book}", err=True)
+        click.echo(tell("没有能打开汇总表的程序，请自行打开：{book}", book=book), err=True)
 
 
 def _nearest_workspace() -> Path | None:
-    from bioduty_xl.config import SETTINGS_FILE  # brings pydantic
-
     here = Path.cwd()
     return next((f for f in (here, *here.parents) if (f / SETTINGS_FILE).is_file()), None)
 
@@ -581,7 +610,7 @@ def _default_plan_file(options: Options) -> Path:
     workspace = options.find()
     target = workspace.path(workspace.settings.paths.plan) if workspace else Path("plan.xlsx")
     if target.exists():
-        raise BiodutyError(f"{target} 已经存在；要替换它，请用 -o {target} 指明")
+        raise BiodutyError(say("{target} 已经存在；要替换它，请用 -o {target} 指明", target=target))
     return target
 
 
@@ -635,14 +664,30 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except BiodutyError as error:
-        click.echo(f"错误：{error}", err=True)
+        click.echo(tell("错误：{error}", error=error.said), err=True)
         code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
         raise SystemExit(code) from None
     except BrokenPipeError:
         raise  # nobody is left who would read a sentence; click ends quietly
     except OSError as error:
-        click.echo(f"错误：{refusal(error)}", err=True)
+        click.echo(tell("错误：{error}", error=refusal(error)), err=True)
         raise SystemExit(FAILED) from None
+
+
+def _language(arguments: Sequence[str]) -> Language:
+    """The language to speak, told before click has parsed anything, and by the workspace's
+    settings even where these cannot be used.
+    """
+    given = [
+        after if word == "--workspace" else word.partition("=")[2]
+        for word, after in zip(arguments, (*arguments[1:], ""), strict=False)
+        if word.partition("=")[0] == "--workspace"
+    ]
+    try:
+        folder = Path(given[-1]) if given else _nearest_workspace()
+    except OSError:  # the current folder is gone: the command will say so
+        folder = None
+    return language_of(language_setting(folder), os.environ)
 
 
 def _open_what_is_closed() -> None:
@@ -662,6 +707,7 @@ def _open_what_is_closed() -> None:
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
     _open_what_is_closed()
+    speak(_language(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

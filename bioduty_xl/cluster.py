@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.language import say
 
 _NAME = re.compile(r"dask://([\w.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})/?")
 
@@ -34,18 +35,18 @@ def executor_of(name: str) -> Iterator[Executor]:
     """
     named = _NAME.fullmatch(name)
     if named is None or not 0 < int(named[2]) < 1 << 16:
-        raise ConfigError(f"--executor 应写成 dask://主机:端口，不能写“{name}”")
+        raise ConfigError(say("--executor 应写成 dask://主机:端口，不能写“{name}”", name=name))
     try:
         import distributed
     except ImportError:
-        raise ConfigError("没有安装 dask，请执行 pip install 'bioduty-xl[dask]'") from None
+        raise ConfigError(say("没有安装 dask，请执行 pip install 'bioduty-xl[dask]'")) from None
     connect: Any = distributed.Client  # which tells no types
     address = f"tcp://{named[1]}:{named[2]}"
     try:
         client = connect(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise BiodutyError(
-            f"连接不上 dask 调度程序 {address}，请检查地址和网络", str(error)
+            say("连接不上 dask 调度程序 {address}，请检查地址和网络", address=address), str(error)
         ) from None
     with client:
         _require_workers(client, address)
@@ -59,10 +60,12 @@ def _require_workers(client: Any, address: str) -> None:
     try:
         client.wait_for_workers(1, timeout=_SECONDS)
     except TimeoutError:
-        raise BiodutyError(f"dask 调度程序 {address} 没有工作进程，请先启动") from None
+        raise BiodutyError(
+            say("dask 调度程序 {address} 没有工作进程，请先启动", address=address)
+        ) from None
     has_it = client.run(lambda: importlib.util.find_spec("bioduty_xl") is not None)
     lacking = sorted(worker for worker, is_there in has_it.items() if not is_there)
     if lacking:
         raise BiodutyError(
-            "dask 的下列工作进程没有安装 bioduty-xl，请安装与本机相同的版本", *lacking
+            say("dask 的下列工作进程没有安装 bioduty-xl，请安装与本机相同的版本"), *lacking
         )

@@ -29,13 +29,13 @@ from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Plan
 from bioduty_xl.domain.returns import Severity, Wording
 from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
+from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
+from bioduty_xl.language import Language, say
 from bioduty_xl.settings.faults import Known, dotted, faults_of
 from bioduty_xl.settings.places import Path as Key
 from bioduty_xl.settings.places import Places
 from bioduty_xl.settings.slips import Fault, parse
 from bioduty_xl.settings.text import read_text
-
-SETTINGS_FILE = "bioduty.toml"
 
 
 def _parse_period(value: object) -> Period:
@@ -44,7 +44,7 @@ def _parse_period(value: object) -> Period:
     try:
         return Period.parse(str(value))
     except ValueError:
-        raise ValueError(f'“{value}”不是报送期，应写成 "2024Q2" 的样子') from None
+        raise ValueError(say('“{value}”不是报送期，应写成 "2024Q2" 的样子', value=value)) from None
 
 
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
@@ -63,7 +63,9 @@ def _parse_day(value: object) -> date:
 
 
 def _refuse_day(value: object) -> date:
-    raise ValueError(f"“{value}”不是日期，应写成 2024-04-25 的样子，不加引号") from None
+    raise ValueError(
+        say("“{value}”不是日期，应写成 2024-04-25 的样子，不加引号", value=value)
+    ) from None
 
 
 def _parse_time(value: object) -> time:
@@ -80,14 +82,19 @@ def _parse_time(value: object) -> time:
 
 
 def _refuse_time(value: object) -> time:
-    raise ValueError(f"“{value}”不是时刻，应写成 08:30:00 的样子，不加引号") from None
+    raise ValueError(
+        say("“{value}”不是时刻，应写成 08:30:00 的样子，不加引号", value=value)
+    ) from None
 
 
 def _no_control(value: object) -> object:
     r"""In double quotes, `D:\new` is a drive, a line break and `ew`."""
     if any(not char.isprintable() for char in str(value)):
         raise ValueError(
-            f"路径 {str(value)!r} 中有换行、制表等控制字符；Windows 路径要用单引号，如 'D:\\工作'"
+            say(
+                "路径 {path!r} 中有换行、制表等控制字符；Windows 路径要用单引号，如 'D:\\工作'",
+                path=str(value),
+            )
         )
     return value
 
@@ -108,7 +115,7 @@ class _Section(BaseModel):
     def _no_switch(cls, value: object) -> object:
         """Nothing here is switched on or off; true would pass for the number 1."""
         if any(isinstance(one, bool) for one in (value if isinstance(value, list) else [value])):
-            raise ValueError("不能写 true 或 false")
+            raise ValueError(say("不能写 true 或 false"))
         return value
 
 
@@ -276,7 +283,7 @@ class Mail(_Section):
     @model_validator(mode="after")
     def _has_sender(self) -> Self:
         if self.host and "@" not in self.sender:
-            raise ValueError("写了 host（邮件服务器），还须在 sender 写明发件邮箱")
+            raise ValueError(say("写了 host（邮件服务器），还须在 sender 写明发件邮箱"))
         return self
 
 
@@ -287,8 +294,15 @@ class Times(_Section):
 
 
 class Settings(_Section):
-    """A workspace's settings, one attribute for each table of bioduty.toml."""
+    """A workspace's settings, one attribute for each table of bioduty.toml.
 
+    Attributes:
+        language: of the command line, `zh` or `en`; `auto`: the machine's. What it writes into
+            files is Chinese in any case. The command line itself reads it by `language_setting`,
+            before these settings are known to be sound.
+    """
+
+    language: Language = Language.AUTO
     office: Office = Office()
     paths: Paths = Paths()
     deadlines: Deadlines = Deadlines()
@@ -309,7 +323,10 @@ class Settings(_Section):
         placed = [
             Fault(self._places.of(key), f"{dotted(key)}：{message}") for key, message in faults
         ]
-        return ConfigError(f"{SETTINGS_FILE} 中有不能使用的设置", *map(str, sorted(placed)))
+        return ConfigError(
+            say("{file} 中有不能使用的设置", file=SETTINGS_FILE),
+            *(one.said for one in sorted(placed)),
+        )
 
     @cached_property
     def wording(self) -> Wording:
@@ -376,7 +393,9 @@ def load(path: Path) -> Settings:
         if not (fault.is_guess and fault.place.line in better_known)
     ]
     if faults := [*slips, *wrong]:
-        raise ConfigError(f"{path} 中有不能使用的设置", *map(str, sorted(faults)))
+        raise ConfigError(
+            say("{path} 中有不能使用的设置", path=path), *(one.said for one in sorted(faults))
+        )
     settings._places = places
     return settings
 
@@ -384,6 +403,7 @@ def load(path: Path) -> Settings:
 _KNOWN = Known(
     Settings,
     {
+        "language": ("语言", "界面语言"),
         "office": ("办公室", "单位信息", "报送单位"),
         "office.name": ("名称", "单位名称", "办公室名称"),
         "office.region": ("地区", "市州", "市（州）", "本市"),
@@ -440,7 +460,10 @@ def _grants_at_fault(
     for number, one in enumerate(deadlines.extensions):
         if fault := usual.extension_fault(one.period, one.due):
             where = ("deadlines", "extensions", number, "due")
-            yield where, f"“{one.unit}”的 due = {one.due} {fault}"
+            yield (
+                where,
+                say("“{unit}”的 due = {due} {fault}", unit=one.unit, due=one.due, fault=fault),
+            )
 
 
 def _code(plan: Plan, name: str) -> str:

@@ -25,6 +25,7 @@ from bioduty_xl.errors import BiodutyError
 from bioduty_xl.forms.style import put_text
 from bioduty_xl.forms.template import grid_of, place_of
 from bioduty_xl.intake.filing import TAKEN_FOLDER
+from bioduty_xl.language import say
 from bioduty_xl.layout.package import save
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
 from bioduty_xl.layout.table import find_fields
@@ -92,7 +93,7 @@ def play(folder: Path, progress: Progress) -> Played:
         BiodutyError: the folder has something in it already.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise BiodutyError(f"{folder} 不是空文件夹，请换一个名称")
+        raise BiodutyError(say("{folder} 不是空文件夹，请换一个名称", folder=folder))
     workspace = _new_workspace(folder)
     books, standings = [], []
     for number, quarter in enumerate(QUARTERS):

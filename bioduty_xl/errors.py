@@ -5,12 +5,15 @@ returned file and becomes that file's verdict. What a unit can mend in its own a
 it is a `Finding` (domain.returns), which is data.
 """
 
+from bioduty_xl.language import Said, listed, say
+
 
 class BiodutyError(Exception):
     """One sentence for the operator, with lines of detail below it.
 
     Args:
-        message: what is wrong and what to do, in Chinese, without a trailing line break.
+        message: what is wrong and what to do, without a trailing line break; made by `say` where
+            the command line is to say it in English too.
         details: further lines, one fact each (a place in a document, a key in a settings file).
     """
 
@@ -19,17 +22,22 @@ class BiodutyError(Exception):
         self.message = message
         self.details = details
 
+    @property
+    def said(self) -> Said:
+        """Message and details, a line each, in either language."""
+        return listed((self.message, *self.details), "\n  ")
+
     def __str__(self) -> str:
-        return "\n".join((self.message, *(f"  {line}" for line in self.details)))
+        return str(self.said)
 
 
 def refusal(error: OSError) -> str:
     """What a system's refusal of a file means; the file, if it is known, on a line below."""
     said = error.strerror or str(error) or type(error).__name__
     if isinstance(error, PermissionError):
-        said = f"文件正被其他程序打开，或者没有读写的权限（{said}）"
+        said = say("文件正被其他程序打开，或者没有读写的权限（{said}）", said=said)
     place = error.filename2 or error.filename
-    return f"{said}\n  {place}" if place else said
+    return listed((said, str(place)), "\n  ") if place else said
 
 
 class ConfigError(BiodutyError):

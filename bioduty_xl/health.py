@@ -16,6 +16,7 @@ from bioduty_xl.domain.calendar import CHINA, is_announced
 from bioduty_xl.domain.period import Period
 from bioduty_xl.errors import BiodutyError, Busy, refusal
 from bioduty_xl.forms.template import FORMS, RETURN_TEMPLATE, Template
+from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.sheets import REGISTER_DAYS
 from bioduty_xl.ledger import Ledger
@@ -58,21 +59,21 @@ def examine(
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("Python", lambda: sys.version.split()[0]),
         ("SQLite", lambda: sqlite3.sqlite_version),
-        ("编码", machine.letters),
-        ("时钟", lambda: _clock(workspace, as_of, by_clock=by_clock)),
-        ("收件夹", lambda: _inbox(workspace, clock)),
-        ("发件夹", lambda: _outbox(workspace, clock)),
-        ("状态文件夹", lambda: _state_folder(workspace, clock)),
-        ("运行锁", lambda: _lock(workspace)),
-        ("磁盘空间", lambda: _free_space(workspace)),
-        ("责任分工方案", lambda: _plan(workspace)),
-        ("模板", lambda: _templates(workspace)),
-        ("字体", machine.fonts),
-        ("台账", lambda: _ledger(workspace)),
-        ("放假安排", lambda: _rest_days(workspace, as_of.year)),
-        ("登记表", lambda: _register(workspace)),
-        ("邮件", lambda: _mail(workspace)),
-        ("最近一次运行", lambda: _last_pass(workspace, as_of)),
+        (say("编码"), machine.letters),
+        (say("时钟"), lambda: _clock(workspace, as_of, by_clock=by_clock)),
+        (say("收件夹"), lambda: _inbox(workspace, clock)),
+        (say("发件夹"), lambda: _outbox(workspace, clock)),
+        (say("状态文件夹"), lambda: _state_folder(workspace, clock)),
+        (say("运行锁"), lambda: _lock(workspace)),
+        (say("磁盘空间"), lambda: _free_space(workspace)),
+        (say("责任分工方案"), lambda: _plan(workspace)),
+        (say("模板"), lambda: _templates(workspace)),
+        (say("字体"), machine.fonts),
+        (say("台账"), lambda: _ledger(workspace)),
+        (say("放假安排"), lambda: _rest_days(workspace, as_of.year)),
+        (say("登记表"), lambda: _register(workspace)),
+        (say("邮件"), lambda: _mail(workspace)),
+        (say("最近一次运行"), lambda: _last_pass(workspace, as_of)),
     )
     return [_check(name, step) for name, step in steps]
 
@@ -81,20 +82,24 @@ def _check(name: str, step: Callable[[], str]) -> Check:
     try:
         return Check(name, is_well=True, message=step())
     except BiodutyError as error:
-        return Check(name, is_well=False, message=str(error))
+        return Check(name, is_well=False, message=error.said)
     except OSError as error:
         return Check(name, is_well=False, message=refusal(error))
 
 
 def _clock(workspace: Workspace, as_of: datetime, *, by_clock: bool) -> str:
     if not by_clock:
-        return f"按指定的时点 {as_of.astimezone(CHINA):%Y-%m-%d %H:%M} 检查"
+        return say("按指定的时点 {as_of:%Y-%m-%d %H:%M} 检查", as_of=as_of.astimezone(CHINA))
     last = last_moment(workspace.state_dir)
     doubt = clock_doubt(as_of, last) if last else None
     if doubt:
         raise BiodutyError(
-            f"{doubt}。请校准时钟；时间确实无误的，"
-            f"用 bioduty run --as-of {as_of.astimezone(CHINA):%Y-%m-%dT%H:%M} 运行一次即可"
+            say(
+                "{doubt}。请校准时钟；时间确实无误的，"
+                "用 bioduty run --as-of {as_of:%Y-%m-%dT%H:%M} 运行一次即可",
+                doubt=doubt,
+                as_of=as_of.astimezone(CHINA),
+            )
         )
     return machine.time_zone(as_of)
 
@@ -112,12 +117,16 @@ def _outbox(workspace: Workspace, clock: Callable[[], float]) -> str:
     machine.probe(workspace.outbox_root, clock)
     length = longest_path(workspace)
     if length > machine.LONGEST_PATH:
-        said = (
-            f"其中最长的路径会有 {length} 个字符，Windows 上超过 {machine.LONGEST_PATH} 个的打不开"
+        said = say(
+            "其中最长的路径会有 {length} 个字符，Windows 上超过 {most} 个的打不开",
+            length=length,
+            most=machine.LONGEST_PATH,
         )
         if sys.platform == "win32":
-            raise BiodutyError(f"{workspace.outbox_root} {said}，请改用较短的文件夹")
-        return f"{workspace.outbox_root}（{said}）"
+            raise BiodutyError(
+                say("{folder} {said}，请改用较短的文件夹", folder=workspace.outbox_root, said=said)
+            )
+        return say("{folder}（{said}）", folder=workspace.outbox_root, said=said)
     return str(workspace.outbox_root)
 
 
@@ -137,23 +146,23 @@ def _state_folder(workspace: Workspace, clock: Callable[[], float]) -> str:
     secrets = [folder / name for name in ("signing.key", PASSWORD_FILE)]
     machine.require_own([workspace.ledger_file, workspace.originals, *secrets])
     machine.require_private(folder, secrets)
-    return f"{folder}（在本机磁盘上）"
+    return say("{folder}（在本机磁盘上）", folder=folder)
 
 
 def _lock(workspace: Workspace) -> str:
     try:
         with workspace.locked():
-            return "空闲"
+            return say("空闲")
     except Busy:
-        return "另一次运行正在进行"
+        return say("另一次运行正在进行")
 
 
 def _free_space(workspace: Workspace) -> str:
     return machine.free_space(
         (
-            ("工作区", workspace.root),
-            ("状态文件夹", workspace.state_dir),
-            ("发件夹", workspace.outbox_root),
+            (say("工作区"), workspace.root),
+            (say("状态文件夹"), workspace.state_dir),
+            (say("发件夹"), workspace.outbox_root),
         )
     )
 
@@ -163,15 +172,21 @@ def _rest_days(workspace: Workspace, year: int) -> str:
         last = year
         while is_announced(last + 1):
             last += 1
-        return f"{year} 年已有" if last == year else f"已有到 {last} 年"
-    return f"{year} 年尚未公布，按周末估算；公布后请升级程序，或填在登记表“{REGISTER_DAYS.title}”中"
+        return (
+            say("已有到 {last} 年", last=last) if last > year else say("{year} 年已有", year=year)
+        )
+    return say(
+        "{year} 年尚未公布，按周末估算；公布后请升级程序，或填在登记表“{sheet}”中",
+        year=year,
+        sheet=REGISTER_DAYS.title,
+    )
 
 
 def _plan(workspace: Workspace) -> str:
     if problems := workspace.plan.problems():
-        raise BiodutyError("；".join(problems))
+        raise BiodutyError(listed(problems, SEMICOLON))
     first = workspace.rulebook.calendar.first  # looks up the units that the settings name
-    return f"{workspace.plan_file}，自 {first} 起报送"
+    return say("{file}，自 {first} 起报送", file=workspace.plan_file, first=first)
 
 
 def _templates(workspace: Workspace) -> str:
@@ -182,34 +197,49 @@ def _templates(workspace: Workspace) -> str:
 
 def _register(workspace: Workspace) -> str:
     if problems := workspace.terms.register.problems:
-        raise BiodutyError("；".join(str(problem) for problem in problems))
+        raise BiodutyError(listed(map(str, problems), SEMICOLON))
     if not workspace.register_file.is_file():
-        return "还没有，下次运行时建立"
-    return f"{workspace.register_file}，{len(workspace.terms.register.entries)} 条"
+        return say("还没有，下次运行时建立")
+    return say(
+        "{file}，{count} 条",
+        file=workspace.register_file,
+        count=len(workspace.terms.register.entries),
+    )
 
 
 def _mail(workspace: Workspace) -> str:
     mail = workspace.settings.mail
     if not mail.host:
-        return "没有设置，不发邮件"
+        return say("没有设置，不发邮件")
     if mail.user and not read_password(workspace.state_dir):
-        raise BiodutyError(f"没有密码：请写入 {workspace.state_dir / PASSWORD_FILE}，只许本人可读")
-    return f"{mail.host}:{mail.port}，邮箱 {len(workspace.terms.register.addresses)} 个"
+        raise BiodutyError(
+            say("没有密码：请写入 {file}，只许本人可读", file=workspace.state_dir / PASSWORD_FILE)
+        )
+    return say(
+        "{host}:{port}，邮箱 {count} 个",
+        host=mail.host,
+        port=mail.port,
+        count=len(workspace.terms.register.addresses),
+    )
 
 
 def _last_pass(workspace: Workspace, as_of: datetime) -> str:
     line = last_line(workspace.state_dir)
     if line is None:
-        return "还没有运行过"
+        return say("还没有运行过")
     if line["failures"]:
         raise BiodutyError(summary(line))
     last = last_moment(workspace.state_dir)
     if last is not None and as_of - last > OVERDUE:
-        times = "、".join(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
+        times = listed(f"{at:%H:%M}" for at in workspace.settings.schedule.at)
         raise BiodutyError(
-            f"{summary(line)}；至今 {(as_of - last).days} 天没有运行，"
-            f"按设置应每天 {times} 运行，请检查定时任务（设置方法见 bioduty schedule --print），"
-            "或者现在运行一次"
+            say(
+                "{last}；至今 {days} 天没有运行，按设置应每天 {times} 运行，"
+                "请检查定时任务（设置方法见 bioduty schedule --print），或者现在运行一次",
+                last=summary(line),
+                days=(as_of - last).days,
+                times=times,
+            )
         )
     return summary(line)
 
@@ -217,6 +247,6 @@ def _last_pass(workspace: Workspace, as_of: datetime) -> str:
 def _ledger(workspace: Workspace) -> str:
     path = workspace.ledger_file
     if not path.exists():
-        return "尚未建立，首次运行时建立"
+        return say("尚未建立，首次运行时建立")
     with Ledger(path, read_only=True) as ledger:
-        return f"已收文件 {ledger.count()} 个"
+        return say("已收文件 {count} 个", count=ledger.count())

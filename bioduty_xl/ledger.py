@@ -24,6 +24,7 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Return, Severity
 from bioduty_xl.domain.stamp import FormKind, Stamp
 from bioduty_xl.errors import LedgerError
+from bioduty_xl.language import say
 
 RECEIVED = "received"
 """The verdict of a file that was not judged yet."""
@@ -340,7 +341,7 @@ class Ledger:
     def _migrate(self, path: Path) -> None:
         done = self._db.execute("PRAGMA user_version").fetchone()[0]
         if done > len(MIGRATIONS):
-            raise LedgerError(f"台账 {path} 由更新版本的程序写成，请升级程序后再用")
+            raise LedgerError(say("台账 {path} 由更新版本的程序写成，请升级程序后再用", path=path))
         for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
             self._apply(number, script)
 
@@ -895,7 +896,9 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(f"台账 {path} 不能使用：{error}") from error
+        raise LedgerError(
+            say("台账 {path} 不能使用：{error}", path=path, error=str(error))
+        ) from error
 
 
 def _open(path: Path, read_only: bool) -> sqlite3.Connection:
@@ -918,7 +921,7 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
 def _copied(path: Path) -> sqlite3.Connection:
     """A copy in memory of a ledger, whole and at one moment."""
     if not path.is_file():
-        raise LedgerError(f"没有台账 {path}")
+        raise LedgerError(say("没有台账 {path}", path=path))
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         _back_up(path, copy)
@@ -934,14 +937,14 @@ def _copied(path: Path) -> sqlite3.Connection:
 
 def _require_sound(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-        raise LedgerError(f"台账 {path} 是空的")
+        raise LedgerError(say("台账 {path} 是空的", path=path))
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise LedgerError(f"台账 {path} {_DAMAGED}")
+        raise LedgerError(say("台账 {path} {damaged}", path=path, damaged=_DAMAGED))
 
 
-_DAMAGED = "已损坏，请从备份恢复"
+_DAMAGED = say("已损坏，请从备份恢复")
 _COMPLAINTS = {
-    sqlite3.SQLITE_BUSY: "正被其他程序占用，请稍后再试",
+    sqlite3.SQLITE_BUSY: say("正被其他程序占用，请稍后再试"),
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
@@ -1003,7 +1006,7 @@ def copy_ledger(path: Path, target: Path) -> int:
 
 def _complaint(error: sqlite3.DatabaseError, path: Path) -> Exception:
     said = _COMPLAINTS.get(getattr(error, "sqlite_errorcode", 0))
-    return error if said is None else LedgerError(f"台账 {path} {said}")
+    return error if said is None else LedgerError(say("台账 {path} {said}", path=path, said=said))
 
 
 def _batches(values: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError
+from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.atomic import SCRATCH
 
 ENOUGH_DISK = 500 << 20
@@ -48,7 +49,9 @@ def probe(folder: Path, clock: Callable[[], float]) -> float:
         made, after = path.stat().st_mtime, clock()
         path.unlink()
     except OSError as error:
-        raise BiodutyError(f"{folder} 不能写入（{error.strerror}），请检查权限") from error
+        raise BiodutyError(
+            say("{folder} 不能写入（{reason}），请检查权限", folder=folder, reason=error.strerror)
+        ) from error
     return made - min(max(made, before), after)
 
 
@@ -59,10 +62,15 @@ def require_clocks_together(folder: Path, ahead: float) -> None:
         BiodutyError: the moments at which files come would be wrong.
     """
     if abs(ahead) > _CLOCKS_APART:
-        word = "快" if ahead > 0 else "慢"
+        word = say("快") if ahead > 0 else say("慢")
         raise BiodutyError(
-            f"{folder} 所在磁盘（共享盘）的时钟比本机{word} {abs(ahead) / 60:.0f} 分钟，"
-            "来件的收到时间会不准，请校准两边的时钟"
+            say(
+                "{folder} 所在磁盘（共享盘）的时钟比本机{word} {minutes:.0f} 分钟，"
+                "来件的收到时间会不准，请校准两边的时钟",
+                folder=folder,
+                word=word,
+                minutes=abs(ahead) / 60,
+            )
         )
 
 
@@ -79,7 +87,9 @@ def require_private(folder: Path, secrets: Iterable[Path]) -> None:
     wrong += [(path, 0o600) for path in secrets if path.exists() and _is_open(path)]
     if wrong:
         commands = (f"chmod {mode:o} '{path}'" for path, mode in wrong)
-        raise BiodutyError("其他用户也能读取，请执行：" + "；".join(commands))
+        raise BiodutyError(
+            say("其他用户也能读取，请执行：{commands}", commands=listed(commands, SEMICOLON))
+        )
 
 
 def _is_open(path: Path) -> bool:
@@ -95,8 +105,11 @@ def require_own(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise BiodutyError(
-                f"{path} 不能读写，可能是其他用户运行过本程序；"
-                "请改正文件的所有者，一直用同一个用户运行"
+                say(
+                    "{path} 不能读写，可能是其他用户运行过本程序；请改正文件的所有者，"
+                    "一直用同一个用户运行",
+                    path=path,
+                )
             )
 
 
@@ -113,10 +126,18 @@ def free_space(places: Iterable[tuple[str, Path]]) -> str:
     for name, folder in places:
         here = next(path for path in (folder, *folder.parents) if path.exists())
         disks.setdefault(here.stat().st_dev, (name, shutil.disk_usage(here).free))
-    said = [f"{name}所在磁盘剩余 {free >> 20} MB" for name, free in disks.values()]
+    said = listed(
+        (
+            say("{name}所在磁盘剩余 {free} MB", name=name, free=free >> 20)
+            for name, free in disks.values()
+        ),
+        say("，"),
+    )
     if any(free < ENOUGH_DISK for _, free in disks.values()):
-        raise BiodutyError("，".join(said) + f"；不足 {ENOUGH_DISK >> 20} MB 的，请清理磁盘")
-    return "，".join(said)
+        raise BiodutyError(
+            say("{said}；不足 {least} MB 的，请清理磁盘", said=said, least=ENOUGH_DISK >> 20)
+        )
+    return said
 
 
 def letters() -> str:
@@ -129,25 +150,36 @@ def letters() -> str:
         os.fsencode("报送表")
     except UnicodeEncodeError:
         raise BiodutyError(
-            f"文件名的编码是 {sys.getfilesystemencoding()}，不能用中文；"
-            "请把环境变量 LANG 设为 zh_CN.UTF-8 或 C.UTF-8"
+            say(
+                "文件名的编码是 {names}，不能用中文；请把环境变量 LANG 设为 zh_CN.UTF-8 或 C.UTF-8",
+                names=sys.getfilesystemencoding(),
+            )
         ) from None
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    said = f"文件名 {sys.getfilesystemencoding()}，窗口 {encoding}"
+    said = say(
+        "文件名 {names}，窗口 {encoding}", names=sys.getfilesystemencoding(), encoding=encoding
+    )
     try:
         "报送表".encode(encoding)
     except UnicodeEncodeError:
-        return f"{said}：窗口不能显示中文，不影响运行；要显示的，先执行 chcp 936 或 chcp 65001"
+        return say(
+            "{said}：窗口不能显示中文，不影响运行；要显示的，先执行 chcp 936 或 chcp 65001",
+            said=said,
+        )
     return said
 
 
 def time_zone(now: datetime) -> str:
     """The time here beside China's, by which everything is counted."""
     here = now.astimezone()
-    said = f"北京时间 {now.astimezone(CHINA):%Y-%m-%d %H:%M}"
+    said = say("北京时间 {now:%Y-%m-%d %H:%M}", now=now.astimezone(CHINA))
     if here.utcoffset() == CHINA.utcoffset(None):
         return said
-    return f"{said}（本机时区 {here:%z}，时间 {here:%H:%M}；程序一律按北京时间计算）"
+    return say(
+        "{said}（本机时区 {here:%z}，时间 {here:%H:%M}；程序一律按北京时间计算）",
+        said=said,
+        here=here,
+    )
 
 
 def longest(paths: Iterable[Path]) -> int:
@@ -159,9 +191,11 @@ def fonts() -> str:
     """Fonts matter where workbooks and letters are opened, which need not be here."""
     there = _font_names()
     if there is None:
-        return "本机不能查询；在打开文件的电脑上应有" + "、".join(FONTS)
+        return say("本机不能查询；在打开文件的电脑上应有{fonts}", fonts=listed(FONTS))
     lost = [name for name, spellings in FONTS.items() if not any(s in there for s in spellings)]
-    return f"没有{'、'.join(lost)}，在本机打开文件时用其他字体代替" if lost else "齐全"
+    if not lost:
+        return say("齐全")
+    return say("没有{fonts}，在本机打开文件时用其他字体代替", fonts=listed(lost))
 
 
 FONTS = {

@@ -20,6 +20,7 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Unit
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.handout import Handout
+from bioduty_xl.language import say
 from bioduty_xl.ledger import CorrectionCopy, FileRecord, Form, Ledger, Reminder
 from bioduty_xl.post import Letter, Post, Refused, Unreachable
 from bioduty_xl.reminding import Reminding
@@ -95,14 +96,14 @@ class Mailing:
         try:
             refused = post.send(letter, self.as_of)
         except Unreachable as error:
-            mailed.failures.append(str(error))
+            mailed.failures.append(error.said)
             return False
         except Refused as error:
             self._note_refusal(letter, error, mailed)
         except FileNotFoundError:
             pass  # another pass has taken it away meanwhile: it holds no longer
         except OSError as error:
-            mailed.failures.append(f"{letter.subject}：{error}")
+            mailed.failures.append(say("{mail}：{error}", mail=letter.subject, error=str(error)))
         else:
             self._note_sent(letter, refused, mailed)
         return True
@@ -117,12 +118,16 @@ class Mailing:
         mailed.sent += 1
         if refused:
             mailed.failures.append(
-                f"{letter.subject}：{len(refused)} 个邮箱被拒收，下次再试，请核对登记表中的邮箱"
+                say(
+                    "{mail}：{count} 个邮箱被拒收，下次再试，请核对登记表中的邮箱",
+                    mail=letter.subject,
+                    count=len(refused),
+                )
             )
 
     def _note_refusal(self, letter: Letter, error: Refused, mailed: Mailed) -> None:
         if error.is_temporary:
-            mailed.failures.append(f"{letter.subject}：{error}")
+            mailed.failures.append(say("{mail}：{error}", mail=letter.subject, error=error.said))
             return
         for to in letter.to:
             self.ledger.record_mail(_name(letter, to), self.as_of, to, refused=error.message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -25,8 +26,10 @@ import click
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bioduty_xl import usage
 from bioduty_xl.desktop import batch_file
 from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.language import Language, language_of, say, speak, tell
 from bioduty_xl.layout.atomic import write_whole
 
 NAME = "bioduty-xl"
@@ -147,8 +150,10 @@ def _download_own(wheels: Path) -> None:
         _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(wheels), this)
     except (PackageNotFoundError, BiodutyError) as error:
         raise BiodutyError(
-            "找不到本程序自己的安装包：请用 --wheel 指明安装时所用的 bioduty_xl-….whl 文件，"
-            "或者在源码文件夹中执行本命令",
+            say(
+                "找不到本程序自己的安装包：请用 --wheel 指明安装时所用的 bioduty_xl-….whl 文件，"
+                "或者在源码文件夹中执行本命令"
+            ),
             *(error.details if isinstance(error, BiodutyError) else ()),
         ) from None
 
@@ -204,10 +209,13 @@ def _pip(*arguments: str) -> None:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         if said and said[-1].endswith("No module named pip"):
             raise BiodutyError(
-                f"{sys.executable} 没有 pip：先执行 python -m ensurepip，或换用带有 pip 的 Python"
+                say(
+                    "{python} 没有 pip：先执行 python -m ensurepip，或换用带有 pip 的 Python",
+                    python=sys.executable,
+                )
             )
         errors = [line for line in said if line.startswith("ERROR:")] or said[-3:]
-        raise BiodutyError("pip 没有成功，请检查网络，或者缺少适用的安装包", *errors)
+        raise BiodutyError(say("pip 没有成功，请检查网络，或者缺少适用的安装包"), *errors)
 
 
 def _commands(machines: Sequence[str], pythons: Sequence[str]) -> Iterator[tuple[str, bytes, int]]:
@@ -313,23 +321,23 @@ Windows：双击“安装.bat”；Linux：执行 sh 安装.sh
 """
 
 
-@click.command()
+@usage.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
+@usage.option(
     "--platform",
     "machines",
     multiple=True,
     type=click.Choice(tuple(MACHINES)),
     help="给哪种机器用，可以写几次：本机（不写时）、64 位 Windows、64 位 Linux",
 )
-@click.option(
+@usage.option(
     "--python",
     "pythons",
     multiple=True,
     metavar="X.Y",
-    help=f"那些机器上 Python 的版本，可以写几次；不写时为 {'、'.join(PYTHONS)}",
+    help="那些机器上 Python 的版本，可以写几次；不写时为 3.11、3.12、3.13",
 )
-@click.option(
+@usage.option(
     "--wheel",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="本程序的安装包；不写时由源码生成，或从安装来源、软件源取得",
@@ -341,20 +349,29 @@ def main(
     try:
         wheels = gather(folder, machines or ("here",), _versions(pythons), wheel)
     except BiodutyError as error:
-        click.echo(f"错误：{error}", err=True)
+        click.echo(tell("错误：{error}", error=error.said), err=True)
         raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
     size = sum(path.stat().st_size for path in wheels) >> 20
-    click.echo(f"已收集 {len(wheels)} 个安装包（{size} MB）：{folder}")
-    click.echo("把整个文件夹复制过去，按其中的“说明.txt”安装")
+    found = tell(
+        "已收集 {count} 个安装包（{size} MB）：{folder}",
+        count=len(wheels),
+        size=size,
+        folder=folder,
+    )
+    click.echo(found)
+    click.echo(tell("把整个文件夹复制过去，按其中的“说明.txt”安装"))
 
 
 def _versions(given: Sequence[str]) -> Sequence[str]:
     for one in given:
         major, _, minor = one.partition(".")
         if not (major == "3" and minor.isascii() and minor.isdigit() and int(minor) >= 11):
-            raise ConfigError(f"“{one}”不是 Python 的版本，应写成 3.12 的样子，不低于 3.11")
+            raise ConfigError(
+                say("“{one}”不是 Python 的版本，应写成 3.12 的样子，不低于 3.11", one=one)
+            )
     return given or PYTHONS
 
 
 if __name__ == "__main__":
+    speak(language_of(Language.AUTO, os.environ))
     main()

@@ -28,6 +28,7 @@ from bioduty_xl.config import SETTINGS_FILE, Mail, Security
 from bioduty_xl.domain.address import is_mail_address
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.language import say
 
 PASSWORD_FILE = "mail.password"  # noqa: S105 - a file's name
 
@@ -218,8 +219,12 @@ class Post:
             server.ehlo_or_helo_if_needed()
             if not server.has_extn("starttls"):
                 raise Unreachable(
-                    f"邮件服务器 {_where(self._settings)} 不提供加密连接（STARTTLS），没有发送；"
-                    f"请向邮箱管理员问明端口，或将 {SETTINGS_FILE} 的 mail.security 改为 tls"
+                    say(
+                        "邮件服务器 {server} 不提供加密连接（STARTTLS），没有发送；"
+                        "请向邮箱管理员问明端口，或将 {file} 的 mail.security 改为 tls",
+                        server=_where(self._settings),
+                        file=SETTINGS_FILE,
+                    )
                 )
             server.starttls(context=self._context)
         if self._settings.user:
@@ -251,33 +256,51 @@ def read_password(state_dir: Path) -> str:
     except FileNotFoundError:
         return ""
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"邮箱密码文件 {path} 其他用户也能读取，请执行 chmod 600 '{path}'")
+        raise ConfigError(
+            say("邮箱密码文件 {path} 其他用户也能读取，请执行 chmod 600 '{path}'", path=path)
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None  # the error holds the password: it must not become another one's context
     if text is None:
         raise ConfigError(
-            f"邮箱密码文件 {path} 不是 UTF-8 编码，请用记事本打开，另存为时编码选“UTF-8”"
+            say(
+                "邮箱密码文件 {path} 不是 UTF-8 编码，请用记事本打开，另存为时编码选“UTF-8”",
+                path=path,
+            )
         )
     return text.partition("\n")[0].strip()
 
 
 def _require_usable(settings: Mail, password: str) -> None:
     if not settings.host:
-        raise ConfigError(f"{SETTINGS_FILE} 的 mail.host（邮件服务器）没有写，不能发送邮件")
+        raise ConfigError(
+            say("{file} 的 mail.host（邮件服务器）没有写，不能发送邮件", file=SETTINGS_FILE)
+        )
     if not is_mail_address(settings.sender):
         raise ConfigError(
-            f"{SETTINGS_FILE} 的 mail.sender 应只写一个邮箱地址，不能写“{settings.sender}”"
+            say(
+                "{file} 的 mail.sender 应只写一个邮箱地址，不能写“{sender}”",
+                file=SETTINGS_FILE,
+                sender=settings.sender,
+            )
         )
     if settings.user and not password:
         raise ConfigError(
-            f"{SETTINGS_FILE} 写了 mail.user，但没有密码："
-            f"请将密码写入状态文件夹的 {PASSWORD_FILE}，只写一行"
+            say(
+                "{file} 写了 mail.user，但没有密码：请将密码写入状态文件夹的 {password_file}，"
+                "只写一行",
+                file=SETTINGS_FILE,
+                password_file=PASSWORD_FILE,
+            )
         )
     if not (settings.user.isascii() and password.isascii()):
         raise ConfigError(
-            f"mail.user 和 {PASSWORD_FILE} 中的密码不能有中文或全角字符，请检查输入法后重写"
+            say(
+                "mail.user 和 {password_file} 中的密码不能有中文或全角字符，请检查输入法后重写",
+                password_file=PASSWORD_FILE,
+            )
         )
 
 
@@ -290,8 +313,11 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
             context.load_verify_locations(ca_file)
         except OSError as error:
             raise ConfigError(
-                f"{SETTINGS_FILE} 的 mail.ca_file 不能使用，请写 PEM 格式证书文件的完整路径："
-                f"{ca_file}",
+                say(
+                    "{file} 的 mail.ca_file 不能使用，请写 PEM 格式证书文件的完整路径：{ca_file}",
+                    file=SETTINGS_FILE,
+                    ca_file=ca_file,
+                ),
                 str(error),
             ) from None
     return context
@@ -302,7 +328,9 @@ def _require_addresses(addresses: Iterable[str]) -> None:
     given = list(addresses)
     wrong = [address for address in given if not is_mail_address(address)]
     if wrong or not given:
-        raise Refused("收件地址有误，没有发送，请更正邮箱地址", *(repr(text) for text in wrong))
+        raise Refused(
+            say("收件地址有误，没有发送，请更正邮箱地址"), *(repr(text) for text in wrong)
+        )
 
 
 def _one_line(text: str) -> str:
@@ -356,26 +384,44 @@ def _failure(error: Exception, settings: Mail) -> BiodutyError:
         return _all_refused(error)
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return Unreachable(
-            f"邮件服务器 {_where(settings)} 不接受用户名或密码（{error.smtp_code}），"
-            f"请核对 {SETTINGS_FILE} 的 mail.user 和 {PASSWORD_FILE}；"
-            "多数公共邮箱要用“授权码”，不是登录密码"
+            say(
+                "邮件服务器 {server} 不接受用户名或密码（{code}），"
+                "请核对 {file} 的 mail.user 和 {password_file}；多数公共邮箱要用“授权码”，"
+                "不是登录密码",
+                server=_where(settings),
+                code=error.smtp_code,
+                file=SETTINGS_FILE,
+                password_file=PASSWORD_FILE,
+            )
         )
     if isinstance(error, smtplib.SMTPResponseException):
         return _answered(error, settings)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Unreachable(
-            f"邮件服务器 {_where(settings)} 的证书不能通过验证，没有发送；请核对 mail.host，"
-            "单位自建的邮件服务器须在 mail.ca_file 写明根证书文件",
+            say(
+                "邮件服务器 {server} 的证书不能通过验证，没有发送；请核对 mail.host，"
+                "单位自建的邮件服务器须在 mail.ca_file 写明根证书文件",
+                server=_where(settings),
+            ),
             error.verify_message,
         )
     if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
         return Unreachable(
-            f"邮件服务器 {_where(settings)} 不提供所要的登录方式，"
-            f"请向邮箱管理员问明，不需登录时将 {SETTINGS_FILE} 的 mail.user 留空"
+            say(
+                "邮件服务器 {server} 不提供所要的登录方式，请向邮箱管理员问明，"
+                "不需登录时将 {file} 的 mail.user 留空",
+                server=_where(settings),
+                file=SETTINGS_FILE,
+            )
         )
     return Unreachable(
-        f"与邮件服务器 {_where(settings)} 的连接没有建立或已中断，请检查网络和 {SETTINGS_FILE} 的 "
-        "mail.host、port、security（465 端口用 tls，587 端口用 starttls）",
+        say(
+            "与邮件服务器 {server} 的连接没有建立或已中断，"
+            "请检查网络和 {file} 的 mail.host、port、security（465 端口用 tls，"
+            "587 端口用 starttls）",
+            server=_where(settings),
+            file=SETTINGS_FILE,
+        ),
         f"{type(error).__name__}: {error}",
     )
 
@@ -383,9 +429,9 @@ def _failure(error: Exception, settings: Mail) -> BiodutyError:
 def _all_refused(error: smtplib.SMTPRecipientsRefused) -> BiodutyError:
     answers = list(error.recipients.values())
     if any(code == _CLOSING for code, _ in answers):
-        return Unreachable("邮件服务器暂不接受邮件，请稍后再试", *_quoted(answers))
+        return Unreachable(say("邮件服务器暂不接受邮件，请稍后再试"), *_quoted(answers))
     return Refused(
-        f"收件地址 {len(answers)} 个，全部被邮件服务器拒收，请核对邮箱地址",
+        say("收件地址 {count} 个，全部被邮件服务器拒收，请核对邮箱地址", count=len(answers)),
         *_quoted(answers),
         is_temporary=any(400 <= code < 500 for code, _ in answers),
     )
@@ -394,16 +440,22 @@ def _all_refused(error: smtplib.SMTPRecipientsRefused) -> BiodutyError:
 def _answered(error: smtplib.SMTPResponseException, settings: Mail) -> BiodutyError:
     code, said = error.smtp_code, _quoted([(error.smtp_code, error.smtp_error)])
     if code == _CLOSING or isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
-        return Unreachable(f"邮件服务器 {_where(settings)} 暂不接受连接，请稍后再试", *said)
+        return Unreachable(
+            say("邮件服务器 {server} 暂不接受连接，请稍后再试", server=_where(settings)), *said
+        )
     if code == _TOO_LARGE or any(_TOO_LARGE_OF_ANY_CODE in line for line in said):
-        return Refused("邮件超过服务器允许的大小，请减小附件，或用其他方式送达", *said)
+        return Refused(say("邮件超过服务器允许的大小，请减小附件，或用其他方式送达"), *said)
     if isinstance(error, smtplib.SMTPDataError) or 400 <= code < 500:
         return Refused(
-            "邮件服务器不接受这封邮件，请按服务器的答复处理", *said, is_temporary=code < 500
+            say("邮件服务器不接受这封邮件，请按服务器的答复处理"), *said, is_temporary=code < 500
         )
     return Unreachable(
-        f"邮件服务器 {_where(settings)} 不让用 {settings.sender} 发送，"
-        f"请核对 {SETTINGS_FILE} 的 mail.sender 和 mail.user",
+        say(
+            "邮件服务器 {server} 不让用 {sender} 发送，请核对 {file} 的 mail.sender 和 mail.user",
+            server=_where(settings),
+            sender=settings.sender,
+            file=SETTINGS_FILE,
+        ),
         *said,
     )
 
@@ -414,7 +466,12 @@ def _quoted(answers: Iterable[tuple[int, bytes | str]]) -> list[str]:
         (code, said.decode("utf-8", "replace") if isinstance(said, bytes) else said)
         for code, said in answers
     )
-    return list(dict.fromkeys(f"服务器答复：{code} {_one_line(text)}" for code, text in texts))
+    return list(
+        dict.fromkeys(
+            say("服务器答复：{code} {said}", code=code, said=_one_line(text))
+            for code, text in texts
+        )
+    )
 
 
 def _where(settings: Mail) -> str:

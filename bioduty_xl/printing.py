@@ -1,4 +1,6 @@
-"""What commands print for people, as text; and the progress bar on a terminal."""
+"""What commands print for people, as text in the language that was settled; and the progress bar
+on a terminal. What files, findings and the register say stays Chinese: it is the workbooks' words.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from bioduty_xl.language import COMMA, listed, say, tell, translated
+
 if TYPE_CHECKING:  # imported by the commands whose results these are
+    from datetime import datetime
+
     from bioduty_xl.backup import Backup
     from bioduty_xl.demo import Played
     from bioduty_xl.domain.plan import Plan
@@ -36,7 +42,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda what, done, total: bar.update(
-            task, description=what, completed=done, total=total
+            task, description=translated(what), completed=done, total=total
         )
 
 
@@ -44,7 +50,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A plain table, columns aligned also where characters are two cells wide."""
     from rich.cells import cell_len  # all of rich takes as long to import as the rest of a command
 
-    lines = [[_one_line(str(value)) for value in row] for row in (headings, *rows)]
+    lines = [
+        [_one_line(translated(value) if isinstance(value, str) else str(value)) for value in row]
+        for row in (headings, *rows)
+    ]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
 
     def aligned(line: Sequence[str]) -> str:
@@ -61,15 +70,30 @@ def status(standing: Standing) -> str:
     """Where a period stands: figures, then the units that owe something."""
     from bioduty_xl.domain.standing import UnitState
 
-    counts = {state: len(standing.in_state(state)) for state in UnitState}
+    counts = ((state, len(standing.in_state(state))) for state in UnitState)
     lines = [
-        f"{standing.period.label}    截止 {standing.due}    "
-        f"统计时点 {standing.as_of:%Y-%m-%d %H:%M}",
-        f"应报 {len(standing.expected)}  已报 {len(standing.returned)}  "
-        + "  ".join(f"{state.word} {count}" for state, count in counts.items()),
-        f"必报 {len(standing.required)} 项  缺项 {standing.missing} 项    "
-        f"文件：已收 {standing.files.accepted}  待处理 {standing.files.held}  "
-        f"拒收 {standing.files.rejected}",
+        tell(
+            "{period.label}    截止 {due}    统计时点 {as_of:%Y-%m-%d %H:%M}",
+            period=standing.period,
+            due=standing.due,
+            as_of=standing.as_of,
+        ),
+        "  ".join(
+            (
+                tell("应报 {count}", count=len(standing.expected)),
+                tell("已报 {count}", count=len(standing.returned)),
+                *(f"{translated(state.word)} {count}" for state, count in counts),
+            )
+        ),
+        tell(
+            "必报 {required} 项  缺项 {missing} 项    "
+            "文件：已收 {accepted}  待处理 {held}  拒收 {rejected}",
+            required=len(standing.required),
+            missing=standing.missing,
+            accepted=standing.files.accepted,
+            held=standing.files.held,
+            rejected=standing.files.rejected,
+        ),
         "",
     ]
     rows = [
@@ -81,7 +105,10 @@ def status(standing: Standing) -> str:
         )
         for line in standing.units
     ]
-    headings = ("代码", "单位", "状态", "收到", "逾期天数", "必报", "缺项", "错误", "提示")
+    headings = (
+        *(say("代码"), say("单位"), say("状态"), say("收到"), say("逾期天数")),
+        *(say("必报"), say("缺项"), say("错误"), say("提示")),
+    )
     return "\n".join(lines) + table(headings, rows)
 
 
@@ -91,17 +118,21 @@ def waiting(files: Sequence[FileRecord]) -> str:
 
     if not files:
         return ""
-    lines = [
-        _one_line(f"  [{verdict_word(file.verdict)}] {file.name}：{file.reason}") for file in files
-    ]
-    return "\n".join(("", "待处理的文件（核实后可用 bioduty assign 认定）：", *lines))
+    lines = [_judged(verdict_word(file.verdict), file.name, file.reason) for file in files]
+    return "\n".join(("", tell("待处理的文件（核实后可用 bioduty assign 认定）："), *lines))
+
+
+def _judged(verdict: str, file: str, reason: str) -> str:
+    return "  " + _one_line(
+        tell("[{verdict}] {file}：{reason}", verdict=verdict, file=file, reason=reason)
+    )
 
 
 def last_pass(line: dict[str, Any] | None) -> str:
     """What the last pass did, on a line of its own; empty before the first."""
     from bioduty_xl.watch import summary
 
-    return f"\n\n{summary(line)}" if line else ""
+    return f"\n\n{translated(summary(line))}" if line else ""
 
 
 def collected(found: Collected) -> str:
@@ -109,12 +140,14 @@ def collected(found: Collected) -> str:
     from bioduty_xl.domain.verdict import Verdict
 
     counts = "  ".join(
-        f"{verdict.word} {found.count(verdict)}" for verdict in Verdict if found.count(verdict)
+        f"{translated(verdict.word)} {found.count(verdict)}"
+        for verdict in Verdict
+        if found.count(verdict)
     )
-    lines = [counts or "收件夹中没有新文件"]
+    lines = [counts or tell("收件夹中没有新文件")]
     for report in found.files:
         if report.verdict is not Verdict.ACCEPTED or report.reason:
-            lines.append(_one_line(f"  [{report.verdict.word}] {report.file}：{report.reason}"))
+            lines.append(_judged(report.verdict.word, report.file, report.reason))
     return "\n".join(lines)
 
 
@@ -127,38 +160,51 @@ def inspected(report: FileReport, terms: Terms) -> str:
     """What a file is and what is wrong with it."""
     plan = terms.plan(report.period) if report.period else terms.latest
     unit = plan.by_code.get(report.unit or "")
-    said = f"，{report.reason}" if report.reason else ""
-    lines = [_one_line(f"{report.file}：{report.verdict.word}{said}")]
+    said = tell("{file}：{verdict}", file=report.file, verdict=report.verdict.word)
+    if report.reason:
+        said = tell("{said}，{reason}", said=said, reason=report.reason)
+    lines = [_one_line(said)]
     if unit:
-        times = f"    第 {report.revision} 次" if report.revision else ""
-        lines.append(f"单位 {unit.name}    报送期 {report.period}{times}")
+        said = tell("单位 {unit}    报送期 {period}", unit=unit.name, period=report.period)
+        times = tell("    第 {number} 次", number=report.revision) if report.revision else ""
+        lines.append(said + times)
     for finding in report.findings:
         place = " ".join(filter(None, (finding.sheet, finding.cell, finding.item)))
-        lines.append(f"  [{finding.severity.value}] {finding.code} {place}：{finding.message}")
+        said = tell("{place}：{message}", place=place, message=finding.message)
+        lines.append(f"  [{finding.severity.value}] {finding.code} {said}")
     return "\n".join(lines)
 
 
 def generated(period: str, paths: list[Path]) -> str:
     """How many forms, and where."""
     folders = dict.fromkeys(path.parent for path in paths)
-    counts = (f"{sum(p.parent == folder for p in paths)} 份：{folder}" for folder in folders)
-    return f"已生成 {period} 的表格\n" + "\n".join(f"  {count}" for count in counts)
+    counts = (
+        tell("{count} 份：{folder}", count=sum(p.parent == folder for p in paths), folder=folder)
+        for folder in folders
+    )
+    said = tell("已生成 {period} 的表格", period=period)
+    return "\n".join((said, *(f"  {count}" for count in counts)))
 
 
 def passed(done: Pass) -> str:
     """What a pass did."""
-    lines = [f"下发 {len(done.forms)} 份"] if done.forms else []
+    lines = [tell("下发 {count} 份", count=len(done.forms))] if done.forms else []
     if done.collected is not None:
         lines.append(collected(done.collected))
-    lines += [_one_line(f"已认定：{said}") for said in done.settled]
-    lines += [f"{period} 已结账" for period in done.closed]
-    lines += [f"已写出：{path}" for path in (*done.books, *done.corrections, *done.reminders)]
-    lines += [f"发出邮件 {done.mailed} 封"] if done.mailed else []
-    lines += [_one_line(f"登记表：{problem}") for problem in done.problems]
-    lines += [_one_line(f"没有送达的邮件：{mail}") for mail in done.undelivered]
-    lines += [_one_line(f"结账后被改动：{book}") for book in done.altered]
-    lines += [_one_line(f"未完成：{failure}") for failure in done.failures]
+    lines += [_one_line(tell("已认定：{file}", file=file)) for file in done.settled]
+    lines += [tell("{period} 已结账", period=period) for period in done.closed]
+    lines += [written(path) for path in (*done.books, *done.corrections, *done.reminders)]
+    lines += [tell("发出邮件 {count} 封", count=done.mailed)] if done.mailed else []
+    lines += [_one_line(tell("登记表：{problem}", problem=one)) for one in done.problems]
+    lines += [_one_line(tell("没有送达的邮件：{mail}", mail=one)) for one in done.undelivered]
+    lines += [_one_line(tell("结账后被改动：{book}", book=one)) for one in done.altered]
+    lines += [_one_line(tell("未完成：{failure}", failure=one)) for one in done.failures]
     return "\n".join(lines)
+
+
+def written(path: Path | str) -> str:
+    """That a file was written."""
+    return tell("已写出：{path}", path=path)
 
 
 def passed_json(done: Pass) -> dict[str, Any]:
@@ -184,15 +230,20 @@ def backed_up(made: Backup) -> str:
     """What is in a backup, and what is not."""
     found = made.manifest
     lines = [
-        f"已备份：{made.path}（{made.size / (1 << 20):.1f} MB）",
-        f"收件 {found.files} 个，共 {len(found.members)} 个文件{_periods(found.periods)}",
+        tell("已备份：{path}（{size:.1f} MB）", path=made.path, size=made.size / (1 << 20)),
+        tell(
+            "收件 {files} 个，共 {all} 个文件{periods}",
+            files=found.files,
+            all=len(found.members),
+            periods=_periods(found.periods),
+        ),
     ]
     if found.waiting:
-        lines.append(f"收件夹中还没有收取的 {len(found.waiting)} 个文件也在其中")
-    lines += [f"原件不见了：{sha256}" for sha256 in found.missing]
-    lines += [f"原件与收到时不同，请检查磁盘：{sha256}" for sha256 in found.damaged]
-    lines += [_one_line(said) for said in (*found.elsewhere, *found.left_out)]
-    lines.append("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR")
+        lines.append(tell("收件夹中还没有收取的 {count} 个文件也在其中", count=len(found.waiting)))
+    lines += [tell("原件不见了：{sha256}", sha256=one) for one in found.missing]
+    lines += [tell("原件与收到时不同，请检查磁盘：{sha256}", sha256=one) for one in found.damaged]
+    lines += [_one_line(translated(said)) for said in (*found.elsewhere, *found.left_out)]
+    lines.append(tell("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR"))
     return "\n".join(lines)
 
 
@@ -201,40 +252,59 @@ def restored(done: Restored) -> str:
     from bioduty_xl.layout.sheets import REGISTER_RECEIPTS  # which `--help` need not wait for
 
     found = done.manifest
-    made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else "（没有写明）"
+    made = f"{found.made:%Y-%m-%d %H:%M}" if found.made else say("（没有写明）")
     lines = [
-        f"已恢复：{done.root}",
-        f"备份时间 {made}，收件 {found.files} 个{_periods(found.periods)}",
-        f"台账、原件和密钥在 {done.state_dir}",
+        tell("已恢复：{root}", root=done.root),
+        tell(
+            "备份时间 {made}，收件 {files} 个{periods}",
+            made=made,
+            files=found.files,
+            periods=_periods(found.periods),
+        ),
+        tell("台账、原件和密钥在 {folder}", folder=done.state_dir),
     ]
-    lines += [f"备份时已经不见了的原件：{sha256}" for sha256 in found.missing]
-    lines += [f"备份时已经损坏的原件：{sha256}" for sha256 in found.damaged]
+    lines += [tell("备份时已经不见了的原件：{sha256}", sha256=one) for one in found.missing]
+    lines += [tell("备份时已经损坏的原件：{sha256}", sha256=one) for one in found.damaged]
     if done.outside:
-        lines.append(f"设置所指、不在工作区内的文件放在 {done.outside}，需要的请放回原处")
-    lines += [_one_line(said) for said in (*found.elsewhere, *found.left_out)]
+        lines.append(
+            tell("设置所指、不在工作区内的文件放在 {folder}，需要的请放回原处", folder=done.outside)
+        )
+    lines += [_one_line(translated(said)) for said in (*found.elsewhere, *found.left_out)]
     if found.waiting:
         lines.append(
-            "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算；因此成了迟报的，"
-            f"请在登记表“{REGISTER_RECEIPTS.title}”中写明真实的收到日期："
+            tell(
+                "以下文件备份时还没有收取，已放回收件夹。收到时间将按恢复时算；因此成了迟报的，"
+                "请在登记表“{sheet}”中写明真实的收到日期：",
+                sheet=REGISTER_RECEIPTS.title,
+            )
         )
         lines += [
-            _one_line(f"  {PurePosixPath(name).name}，{came:%Y-%m-%d %H:%M} 收到")
+            "  " + _one_line(_came(PurePosixPath(name).name, came))
             for name, came in sorted(found.waiting.items())
         ]
-    return "\n".join((*lines, "", *(line.format(root=done.root) for line in _NEXT)))
+    return "\n".join((*lines, "", *_next_steps(done.root)))
 
 
-_NEXT = (
-    "接下来：",
-    '  1. bioduty doctor --workspace "{root}"    检查本机是否适合运行',
-    '  2. bioduty status --workspace "{root}"    核对报送情况',
-    "  3. 备份以后发出的邮件和催报不在记录里，会再发一次；不要再发的，先把设置中的 mail.host 留空",
-    "  4. 原来的工作区不要再用；定时运行的，用 bioduty schedule --print 在本机重新登记",
-)
+def _came(name: str, came: datetime) -> str:
+    return tell("{name}，{came:%Y-%m-%d %H:%M} 收到", name=name, came=came)
+
+
+def _next_steps(root: Path) -> Iterator[str]:
+    yield tell("接下来：")
+    steps = (
+        say('bioduty doctor --workspace "{root}"    检查本机是否适合运行', root=root),
+        say('bioduty status --workspace "{root}"    核对报送情况', root=root),
+        say(
+            "备份以后发出的邮件和催报不在记录里，会再发一次；"
+            "不要再发的，先把设置中的 mail.host 留空"
+        ),
+        say("原来的工作区不要再用；定时运行的，用 bioduty schedule --print 在本机重新登记"),
+    )
+    yield from (f"  {number}. {translated(step)}" for number, step in enumerate(steps, start=1))
 
 
 def _periods(periods: Sequence[str]) -> str:
-    return f"，报送期 {'、'.join(periods)}" if periods else ""
+    return say("，报送期 {periods}", periods=listed(periods)) if periods else ""
 
 
 def rollup(province: Province, path: Path) -> str:
@@ -248,16 +318,20 @@ def rollup(province: Province, path: Path) -> str:
         )
         for city in said["cities"]
     ]
-    rows.append(("合计", *_rollup_counts(said), ""))
+    rows.append((say("合计"), *_rollup_counts(said), ""))
     headings = (
-        *("市（州）", "应报", "已报", "按时", "迟报", "逾期", "必报", "缺项"),
-        *("待处理", "拒收", "已结账"),
+        *(say("市（州）"), say("应报"), say("已报"), say("按时"), say("迟报"), say("逾期")),
+        *(say("必报"), say("缺项"), say("待处理"), say("拒收"), say("已结账")),
     )
-    top = (
-        f"{found.period.label}    统计时点 {found.as_of:%Y-%m-%d %H:%M}    "
-        f"已汇总 {len(found.cities)} 个，未计入 {len(found.left_out)} 个"
+    top = tell(
+        "{period.label}    统计时点 {as_of:%Y-%m-%d %H:%M}    "
+        "已汇总 {cities} 个，未计入 {left_out} 个",
+        period=found.period,
+        as_of=found.as_of,
+        cities=len(found.cities),
+        left_out=len(found.left_out),
     )
-    return "\n".join((top, "", table(headings, rows), "", f"已写出：{path}"))
+    return "\n".join((top, "", table(headings, rows), "", written(path)))
 
 
 def _rollup_counts(said: Mapping[str, Mapping[str, int]]) -> tuple[int, ...]:
@@ -272,8 +346,15 @@ def rollup_warnings(province: Province) -> list[str]:
     """A line for each folder that is left out, and for each city that may be there twice."""
     found = province.evidence
     return [
-        *(_one_line(f"未计入：{one.folder}：{one.reason}") for one in found.left_out),
-        *(_one_line(f"{city.name}：{doubt}") for city in found.cities for doubt in city.doubts),
+        *(
+            _one_line(tell("未计入：{folder}：{reason}", folder=one.folder, reason=one.reason))
+            for one in found.left_out
+        ),
+        *(
+            _one_line(tell("{city}：{doubt}", city=city.name, doubt=doubt))
+            for city in found.cities
+            for doubt in city.doubts
+        ),
     ]
 
 
@@ -292,9 +373,12 @@ def demo(played: Played) -> str:
         for standing in played.standings
     ]
     words = (state.word for state in states)
-    headings = ("报送期", "统计时点", "应报", *words, "必报项", "缺项", "待处理", "拒收")
+    headings = (
+        *(say("报送期"), say("统计时点"), say("应报"), *words),
+        *(say("必报项"), say("缺项"), say("待处理"), say("拒收")),
+    )
     places = [f"  {path}" for path in (*played.books, *played.examples)]
-    return "\n".join((table(headings, rows), "", "请打开：", *places))
+    return "\n".join((table(headings, rows), "", tell("请打开："), *places))
 
 
 def plan(shown: Plan) -> str:
@@ -303,11 +387,12 @@ def plan(shown: Plan) -> str:
     for part in shown.parts:
         lines += ["", f"{part.no}. {part.title}"]
         for item in (item for item in shown.items if item.part == part.no):
-            lines.append(f"  {item.key} {item.title}（举措 {len(item.measures)} 条）")
-            for word, codes in (("牵头", item.lead), ("责任", item.responsible)):
+            count = tell("（举措 {count} 条）", count=len(item.measures))
+            lines.append(f"  {item.key} {item.title}{count}")
+            for word, codes in ((say("牵头"), item.lead), (say("责任"), item.responsible)):
                 if codes:
-                    names = "、".join(shown.by_code[code].name for code in codes)
-                    lines.append(f"      {word}：{names}")
+                    names = translated(COMMA).join(shown.by_code[code].name for code in codes)
+                    lines.append("      " + tell("{role}：{units}", role=word, units=names))
     return "\n".join(lines)
 
 
@@ -345,15 +430,22 @@ def plan_json(shown: Plan) -> dict[str, Any]:
 def plan_check(shown: Plan, problems: Sequence[str]) -> str:
     """Counts when the plan is sound, problems when it is not."""
     if problems:
-        return "\n".join(("方案有以下问题：", *(f"  {problem}" for problem in problems)))
-    return f"方案无误：{_plan_counts(shown)}"
+        said = (f"  {translated(problem)}" for problem in problems)
+        return "\n".join((tell("方案有以下问题："), *said))
+    return tell("方案无误：{counts}", counts=_plan_counts(shown))
 
 
 def imported(result: Imported, target: Path) -> str:
     """What was read and every mend that was made."""
-    lines = [f"第 {mend.line} 行：{mend.message}" for mend in result.mends]
-    lines += [f"第 {first}—{last} 行：方案正文以外，未导入" for first, last in result.outside]
-    return "\n".join((*lines, "", _plan_counts(result.plan), f"已写出：{target}"))
+    lines = [
+        tell("第 {line} 行：{message}", line=mend.line, message=mend.message)
+        for mend in result.mends
+    ]
+    lines += [
+        tell("第 {first}—{last} 行：方案正文以外，未导入", first=first, last=last)
+        for first, last in result.outside
+    ]
+    return "\n".join((*lines, "", translated(_plan_counts(result.plan)), written(target)))
 
 
 def imported_json(result: Imported, target: Path) -> dict[str, Any]:
@@ -368,11 +460,16 @@ def imported_json(result: Imported, target: Path) -> dict[str, Any]:
 def _plan_counts(shown: Plan) -> str:
     duties = shown.obligations()
     departments = sum(unit.kind.value == "department" for unit in shown.units)
-    return (
-        f"{len(shown.parts)} 部分，{len(shown.items)} 项任务，"
-        f"{sum(len(item.measures) for item in shown.items)} 条举措，{departments} 个部门，"
-        f"{len(shown.units) - departments} 个县（区），应报事项 {len(duties)} 项，"
-        f"其中必报 {sum(duty.required for duty in duties)} 项"
+    return say(
+        "{parts} 部分，{items} 项任务，{measures} 条举措，{departments} 个部门，"
+        "{counties} 个县（区），应报事项 {duties} 项，其中必报 {required} 项",
+        parts=len(shown.parts),
+        items=len(shown.items),
+        measures=sum(len(item.measures) for item in shown.items),
+        departments=departments,
+        counties=len(shown.units) - departments,
+        duties=len(duties),
+        required=sum(duty.required for duty in duties),
     )
 
 
@@ -381,13 +478,16 @@ def templates(found: Mapping[str, Examined]) -> str:
     lines = []
     for path, one in found.items():
         lines.append(f"{'×' if one.lacks else '√'} {path}")
-        lines += [f"  缺：{lack}" for lack in one.lacks]
-        lines += [f"  注：{note}" for note in one.notes]
+        lines += ["  " + tell("缺：{lack}", lack=lack) for lack in one.lacks]
+        lines += ["  " + tell("注：{note}", note=note) for note in one.notes]
     return "\n".join(lines)
 
 
 def health(checks: Sequence[Check]) -> str:
     """A line for each check."""
+    marks = {True: "√", False: "×"}
     return "\n".join(
-        f"{'√' if check.is_well else '×'} {check.name}：{check.message}" for check in checks
+        f"{marks[check.is_well]} "
+        + tell("{name}：{message}", name=check.name, message=check.message)
+        for check in checks
     )

@@ -23,6 +23,7 @@ from bioduty_xl.errors import Altered, LedgerError
 from bioduty_xl.evidence import Queried, gather, queried
 from bioduty_xl.forms.correction import Correction
 from bioduty_xl.handout import Handout
+from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import remove_unless_open, write_beside_if_open, write_whole
 from bioduty_xl.ledger import Book, Closing, CorrectionCopy, FileRecord, Ledger
 from bioduty_xl.report import bulletin, frames
@@ -146,8 +147,11 @@ class Publisher:
         known = self.ledger.book(self.file.name)
         if found not in ("", known.sha256):
             raise Altered(
-                f"{self.file} 与结账时写出的不同，已原样保留；要恢复结账时的汇总表，"
-                "请把它改名或移走，下次运行时重新写出"
+                say(
+                    "{path} 与结账时写出的不同，已原样保留；要恢复结账时的汇总表，"
+                    "请把它改名或移走，下次运行时重新写出",
+                    path=self.file,
+                )
             )
         content = self._published(closing)
         write_whole(self.file, content)
@@ -242,8 +246,12 @@ class Publisher:
         content = path.read_bytes() if path.is_file() else self._rebuilt(closing)
         if hashlib.sha256(content).hexdigest() != closing.sha256:
             raise LedgerError(
-                f"{self.period} 结账时的汇总存档 {path} 不见了或已损坏，"
-                "按现有台账也不能原样重建，请从备份恢复"
+                say(
+                    "{period} 结账时的汇总存档 {path} 不见了或已损坏，按现有台账也不能原样重建，"
+                    "请从备份恢复",
+                    period=self.period,
+                    path=path,
+                )
             )
         return content
 

@@ -24,6 +24,7 @@ from bioduty_xl.intake import archive, filing, gate
 from bioduty_xl.intake.gate import Limits
 from bioduty_xl.intake.raw import ARCHIVE, LOST, LOST_WORDS
 from bioduty_xl.intake.reading import Reading, Started
+from bioduty_xl.language import say
 from bioduty_xl.ledger import RECEIVED, Assignment, Conclusion, FileRecord, Ledger
 
 _log = logging.getLogger(__name__)
@@ -425,12 +426,19 @@ def require_inbox(inbox: Path, ledger: Ledger) -> None:
     """
     if not inbox.is_dir():
         raise BiodutyError(
-            f"收件夹 {inbox} 不可用：请检查共享盘是否连接；要换收件夹，请修改 bioduty.toml"
+            say(
+                "收件夹 {inbox} 不可用：请检查共享盘是否连接；要换收件夹，请修改 bioduty.toml",
+                inbox=inbox,
+            )
         )
     if ledger.knows_inbox(str(inbox.resolve())) and not filing.is_ours(inbox):
         raise BiodutyError(
-            f"收件夹 {inbox} 不可用：里面没有先前留下的标记，可能是共享盘没有连接。"
-            f"确是这个文件夹的，请在其中新建名为 {filing.SENTINEL} 的空文件"
+            say(
+                "收件夹 {inbox} 不可用：里面没有先前留下的标记，可能是共享盘没有连接。"
+                "确是这个文件夹的，请在其中新建名为 {name} 的空文件",
+                inbox=inbox,
+                name=filing.SENTINEL,
+            )
         )
 
 
@@ -452,11 +460,17 @@ def find_file(ledger_files: list[FileRecord], wanted: str) -> FileRecord:
     ):
         open_ones = [file for file in matches if file.verdict in _WAITING]
         if len({file.sha256 for file in open_ones}) > 1:
-            listed = (f"{file.name}：{file.sha256[:12]}" for file in open_ones)
-            raise ConfigError(f"有几个待处理的文件叫“{wanted}”，请改用 SHA-256 的前几位", *listed)
+            listed = (
+                say("{file}：{sha256}", file=file.name, sha256=file.sha256[:12])
+                for file in open_ones
+            )
+            raise ConfigError(
+                say("有几个待处理的文件叫“{wanted}”，请改用 SHA-256 的前几位", wanted=wanted),
+                *listed,
+            )
         if matches:
             return (open_ones or matches)[-1]
-    raise ConfigError(f"收件台账中没有“{wanted}”，请写收件台账“文件”列中的名称")
+    raise ConfigError(say("收件台账中没有“{wanted}”，请写收件台账“文件”列中的名称", wanted=wanted))
 
 
 def has_hash(file: FileRecord, start: str) -> bool:

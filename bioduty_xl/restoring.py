@@ -45,6 +45,7 @@ from bioduty_xl.desktop import (
 )
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.intake import filing
+from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import SCRATCH, sync_folder
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.ledger import MIGRATIONS, Ledger
@@ -110,7 +111,7 @@ def restore(path: Path, folder: Path, state_dir: str | Path | None = None) -> Re
         BiodutyError: the file is no backup, is damaged, or unpacks to more than it may.
     """
     root = folder.resolve()
-    _require_empty(root, "要恢复到的文件夹")
+    _require_empty(root, say("要恢复到的文件夹"))
     with _opened(path) as package, _scratch_for(root) as scratch:
         with _sound(path):
             manifest = read_manifest(package, path)
@@ -141,7 +142,9 @@ def _opened(path: Path) -> zipfile.ZipFile:
 
 
 def _damaged(path: Path, why: str) -> BiodutyError:
-    return BiodutyError(f"{path} 已损坏，或者不是 bioduty 的备份（{why}），没有恢复任何内容")
+    return BiodutyError(
+        say("{path} 已损坏，或者不是 bioduty 的备份（{why}），没有恢复任何内容", path=path, why=why)
+    )
 
 
 @contextmanager
@@ -161,7 +164,11 @@ def _require_empty(folder: Path, what: str) -> None:
         folder.is_dir() and all(one.name.startswith(SCRATCH) for one in folder.iterdir())
     )
     if not is_empty:
-        raise ConfigError(f"{what} {folder} 里已经有东西，请换一个新的或者空的文件夹")
+        raise ConfigError(
+            say(
+                "{what} {folder} 里已经有东西，请换一个新的或者空的文件夹", what=what, folder=folder
+            )
+        )
 
 
 def _checked(
@@ -172,15 +179,15 @@ def _checked(
     for info in package.infolist():
         name = info.orig_filename
         if name in infos or (name != MANIFEST and not is_safe(name)) or not _is_plain(info):
-            raise _damaged(path, f"其中的“{name}”不是备份里会有的")
+            raise _damaged(path, say("其中的“{name}”不是备份里会有的", name=name))
         infos[name] = info
     del infos[MANIFEST]
     folders = {parent.as_posix() for name in infos for parent in PurePosixPath(name).parents}
     if twice := folders & infos.keys():
-        raise _damaged(path, f"“{min(twice)}”既是文件又是文件夹")
+        raise _damaged(path, say("“{name}”既是文件又是文件夹", name=min(twice)))
     for name, kept in manifest.members.items():
         if name not in infos or infos[name].file_size != kept.size:
-            raise _damaged(path, f"“{name}”与清单不符")
+            raise _damaged(path, say("“{name}”与清单不符", name=name))
     return infos
 
 
@@ -191,9 +198,9 @@ def _is_plain(info: zipfile.ZipInfo) -> bool:
 def _require_room(path: Path, manifest: Manifest, scratch: Path) -> None:
     size = sum(kept.size for kept in manifest.members.values())
     if size > max(_ALWAYS, _MOST_UNPACKED * path.stat().st_size):
-        raise _damaged(path, "解开后大得反常")
+        raise _damaged(path, say("解开后大得反常"))
     if size + _ROOM_TO_SPARE > shutil.disk_usage(scratch).free:
-        raise BiodutyError(f"磁盘空间不够：恢复需要 {size >> 20} MB，请清理后再试")
+        raise BiodutyError(say("磁盘空间不够：恢复需要 {size} MB，请清理后再试", size=size >> 20))
 
 
 def _unpack(
@@ -212,28 +219,32 @@ def _unpack(
         file.flush()
         os.fsync(file.fileno())
     if left or digest.hexdigest() != kept.sha256:
-        raise _damaged(path, f"“{info.filename}”与清单不符")
+        raise _damaged(path, say("“{name}”与清单不符", name=info.filename))
 
 
 def _state_place(workspace: Path, root: Path, wanted: str | Path | None) -> Path:
     """Where the state goes, with the settings agreeing."""
     settings = workspace / config.SETTINGS_FILE
     if not settings.is_file():
-        raise BiodutyError(f"备份中没有 {config.SETTINGS_FILE}，没有恢复任何内容")
+        raise BiodutyError(say("备份中没有 {file}，没有恢复任何内容", file=config.SETTINGS_FILE))
     named = config.load(settings).paths.state_dir
     if wanted is None and not is_within(named):
         raise ConfigError(
-            f"备份的设置把状态文件夹放在工作区以外：{named}。请用 --state-dir 指明恢复到哪里，"
-            f"例如 --state-dir '{named}'，或放在工作区内：--state-dir .bioduty"
+            say(
+                "备份的设置把状态文件夹放在工作区以外：{named}。"
+                "请用 --state-dir 指明恢复到哪里，例如 --state-dir '{named}'，或放在工作区内："
+                "--state-dir .bioduty",
+                named=named,
+            )
         )
     if wanted is not None:
         _name_state_dir(settings, Path(wanted))
     place = (root / (wanted or named)).resolve()
     require_local(place)
     if place == root or root.is_relative_to(place):
-        raise ConfigError(f"{place} 不能作状态文件夹，请用 --state-dir 另外指明")
+        raise ConfigError(say("{place} 不能作状态文件夹，请用 --state-dir 另外指明", place=place))
     if not place.is_relative_to(root):
-        _require_empty(place, "状态文件夹")
+        _require_empty(place, say("状态文件夹"))
     return place
 
 
@@ -255,7 +266,9 @@ def _name_state_dir(settings: Path, wanted: Path) -> None:
     except ConfigError:
         is_as_meant = False
     if not is_as_meant:
-        raise ConfigError(f"备份的 {config.SETTINGS_FILE} 写法特殊，不能替您改写 paths.state_dir")
+        raise ConfigError(
+            say("备份的 {file} 写法特殊，不能替您改写 paths.state_dir", file=config.SETTINGS_FILE)
+        )
 
 
 def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
@@ -263,9 +276,11 @@ def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
     if manifest.ledger is None:
         return
     if manifest.ledger > len(MIGRATIONS):
-        raise BiodutyError(f"{path} 中的台账由更新版本的程序写成，请升级程序后再恢复")
+        raise BiodutyError(
+            say("{path} 中的台账由更新版本的程序写成，请升级程序后再恢复", path=path)
+        )
     if not (state / LEDGER).is_file():
-        raise _damaged(path, "没有台账")
+        raise _damaged(path, say("没有台账"))
     with Ledger(state / LEDGER, snapshot=True) as ledger:
         named = {f"{ORIGINALS}/{sha256}" for sha256 in ledger.hashes()}
         for period in ledger.closed_periods():
@@ -276,7 +291,7 @@ def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
     known = {f"{ORIGINALS}/{one}" for one in manifest.missing}
     known |= {f"{PUBLISHED}/{one}.xlsx" for one in manifest.missing}
     if lacking := gone - known:
-        raise _damaged(path, f"缺少台账所列的 {min(lacking)}")
+        raise _damaged(path, say("缺少台账所列的 {name}", name=min(lacking)))
 
 
 def _dress(scratch: Path, manifest: Manifest) -> None:

@@ -23,6 +23,7 @@ from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.evidence import gather
 from bioduty_xl.fanout import Lost, hand_over, result_of
+from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.atomic import write_beside_if_open
 from bioduty_xl.layout.sheets import PROVINCE_BOOK
 from bioduty_xl.ledger import Closing, Ledger
@@ -86,8 +87,11 @@ class Province:
         readings = _read_all(_orders(folders, asked, until), executor, progress)
         found = ProvinceEvidence(asked, until, _settled(readings))
         if not found.cities:
-            reasons = (f"{one.folder}：{one.reason}" for one in found.left_out)
-            raise BiodutyError("没有一个文件夹可以汇总", *reasons)
+            reasons = (
+                say("{folder}：{reason}", folder=one.folder, reason=one.reason)
+                for one in found.left_out
+            )
+            raise BiodutyError(say("没有一个文件夹可以汇总"), *reasons)
         _log.info("%s: %d cities, %d left out", asked, len(found.cities), len(found.left_out))
         return cls(found)
 
@@ -173,7 +177,7 @@ def read_city(order: Order) -> Reading:
     folder = Path(order.folder)
     plain = Reading(order, folder.name or order.folder)
     if order.is_repeated:
-        return replace(plain, reason="这个文件夹前面已经给出，只计一次")
+        return replace(plain, reason=say("这个文件夹前面已经给出，只计一次"))
     try:
         return _read(plain, folder)
     except (BiodutyError, OSError, ValueError) as error:
@@ -189,7 +193,9 @@ def _read(plain: Reading, folder: Path) -> Reading:
     terms = workspace.terms
     with Ledger(workspace.ledger_file, snapshot=True) as ledger:
         if period not in ledger.periods():
-            raise ConfigError(f"没有下发过 {period} 的报送表，也没有收到过这一期的返回表")
+            raise ConfigError(
+                say("没有下发过 {period} 的报送表，也没有收到过这一期的返回表", period=period)
+            )
         closing = ledger.closing(period)
         if closing is not None and closing.as_of > as_of:
             closing = None
@@ -216,11 +222,11 @@ def _read(plain: Reading, folder: Path) -> Reading:
 
 def _require_workspace(folder: Path) -> None:
     if not folder.exists():
-        raise ConfigError("没有这个文件夹")
+        raise ConfigError(say("没有这个文件夹"))
     if not folder.is_dir():
-        raise ConfigError("不是文件夹")
+        raise ConfigError(say("不是文件夹"))
     if not (folder / SETTINGS_FILE).is_file():
-        raise ConfigError(f"不是工作区（没有 {SETTINGS_FILE}）")
+        raise ConfigError(say("不是工作区（没有 {file}）", file=SETTINGS_FILE))
 
 
 def _came_later(ledger: Ledger, closing: Closing, as_of: datetime) -> int:
@@ -233,19 +239,20 @@ def _came_later(ledger: Ledger, closing: Closing, as_of: datetime) -> int:
 def _notes(terms: Terms, period: Period, as_of: datetime, closing: Closing | None) -> Iterator[str]:
     last = terms.calendar.closing(period)
     if closing is None and as_of > end_of_day(last):
-        yield f"结账日 {last.isoformat()} 已过，尚未结账"
+        yield say("结账日 {day} 已过，尚未结账", day=last.isoformat())
     if terms.rulebook.required != ALL_GROUNDS:
-        yield "必报口径在设置中有调整，必报事项数与其他市（州）不可直接比较"
+        yield say("必报口径在设置中有调整，必报事项数与其他市（州）不可直接比较")
     if problems := terms.register.problems:
-        yield f"登记表有 {len(problems)} 处没有生效"
+        yield say("登记表有 {count} 处没有生效", count=len(problems))
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, BiodutyError):
-        return "；".join((error.message, *error.details))
+        return listed((error.message, *error.details), SEMICOLON)
     if isinstance(error, OSError):
-        return f"{error.strerror or error}：{error.filename or ''}".rstrip("：")
-    return f"台账或设置的内容有误（{error}）"
+        said = error.strerror or str(error)
+        return say("{said}：{file}", said=said, file=error.filename) if error.filename else said
+    return say("台账或设置的内容有误（{error}）", error=str(error))
 
 
 def _orders(folders: Sequence[str | Path], period: Period, as_of: datetime) -> list[Order]:
@@ -345,17 +352,22 @@ def _has_namesake(one: Reading, other: Reading) -> bool:
 
 
 def _why_double(before: Reading, reading: Reading) -> str:
-    return (
-        f"与“{before.order.given}”同为{reading.name}，只计前者。前者{_newest(before)}，"
-        f"本文件夹{_newest(reading)}；应计本文件夹的，请只给出本文件夹，"
-        "不是同一地区的，请在 bioduty.toml 的 office.region 写明名称"
+    return say(
+        "与“{first}”同为{city}，只计前者。前者{newest_first}，本文件夹{newest}；应计本文件夹的，"
+        "请只给出本文件夹，不是同一地区的，请在 bioduty.toml 的 office.region 写明名称",
+        first=before.order.given,
+        city=reading.name,
+        newest_first=_newest(before),
+        newest=_newest(reading),
     )
 
 
 def _newest(reading: Reading) -> str:
     files = reading.city.evidence.files if reading.city else ()
     newest = max((file.received for file in files), default=None)
-    return f"最后收件 {newest.astimezone(CHINA):%Y-%m-%d %H:%M}" if newest else "没有收件"
+    if newest is None:
+        return say("没有收件")
+    return say("最后收件 {newest:%Y-%m-%d %H:%M}", newest=newest.astimezone(CHINA))
 
 
 def _doubted(
@@ -382,5 +394,7 @@ def _doubted(
 
 
 def _doubt(twins: Sequence[str]) -> str:
-    more = "等" if len(twins) > _NAMED else ""
-    return f"与{'、'.join(twins[:_NAMED])}{more}的报送表编号相同，疑为同一工作区的副本，请核实"
+    named = listed(twins[:_NAMED])
+    if len(twins) > _NAMED:
+        named = say("{cities}等", cities=named)
+    return say("与{cities}的报送表编号相同，疑为同一工作区的副本，请核实", cities=named)

@@ -20,6 +20,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import ConfigError
+from bioduty_xl.language import listed, say
 
 UNIT_FOLDER = PurePosixPath("/etc/systemd/system")
 """Where an administrator's own units are."""
@@ -91,9 +92,13 @@ def printed(
         ConfigError: there is no such kind, no time, a path is not absolute or has line breaks.
     """
     if kind not in _KINDS:
-        raise ConfigError(f"没有“{kind}”这种定时方式，可用的有：{'、'.join(KINDS)}")
+        raise ConfigError(
+            say("没有“{kind}”这种定时方式，可用的有：{known}", kind=kind, known=listed(KINDS))
+        )
     if not times:
-        raise ConfigError("bioduty.toml 的 schedule.at 没有写时刻，请至少写一个，如 [08:30:00]")
+        raise ConfigError(
+            say("bioduty.toml 的 schedule.at 没有写时刻，请至少写一个，如 [08:30:00]")
+        )
     command = (*executable, "run", "--workspace", str(workspace), "-q")
     _require_absolute(workspace, executable)
     _require_printable(command)
@@ -108,15 +113,19 @@ def schtasks_bytes(text: str) -> bytes:
 def _require_absolute(workspace: PurePath, executable: Sequence[str]) -> None:
     program = executable[0] if executable else ""
     if not any(path(program).is_absolute() for path in (PurePosixPath, PureWindowsPath)):
-        raise ConfigError(f"定时任务中的程序须写完整路径，不能写“{program}”")
+        raise ConfigError(say("定时任务中的程序须写完整路径，不能写“{program}”", program=program))
     if not workspace.is_absolute():
-        raise ConfigError(f"定时任务中的工作区须写完整路径，不能写“{workspace}”")
+        raise ConfigError(
+            say("定时任务中的工作区须写完整路径，不能写“{workspace}”", workspace=workspace)
+        )
 
 
 def _require_printable(command: Sequence[str]) -> None:
     for word in command:
         if _NOT_IN_TIMERS.search(word):
-            raise ConfigError(f"定时任务中的路径不能有换行等控制字符，请将文件夹改名：{word!a}")
+            raise ConfigError(
+                say("定时任务中的路径不能有换行等控制字符，请将文件夹改名：{word!a}", word=word)
+            )
 
 
 @dataclass(frozen=True)

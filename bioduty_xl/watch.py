@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.verdict import Collected, Verdict
+from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.ledger import FileRecord
 
@@ -155,8 +156,13 @@ def clock_doubt(now: datetime, last: datetime) -> str | None:
     """Why the machine's time cannot be right, compared with the last pass; None where it can."""
     if last - PATIENCE <= now <= last + BELIEVED:
         return None
-    word = "早于" if now < last else "远晚于"
-    return f"本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，可能不准"
+    word = say("早于") if now < last else say("远晚于")
+    return say(
+        "本机时间 {now:%Y-%m-%d %H:%M} {word}上次运行的 {last:%Y-%m-%d %H:%M}，可能不准",
+        now=now,
+        word=word,
+        last=last,
+    )
 
 
 def last_line(state_dir: Path) -> dict[str, Any] | None:
@@ -191,18 +197,18 @@ def _raw_lines_backwards(log: BinaryIO) -> Iterator[bytes]:
 
 
 def summary(line: dict[str, Any]) -> str:
-    """A pass on record, in one line for people."""
+    """A pass on record, in one line for people; its failures as they are on record, in Chinese."""
     when = datetime.fromisoformat(line["as_of"]).astimezone(CHINA)
-    said = [f"最近一次运行：{when:%Y-%m-%d %H:%M}"]
+    said = [say("最近一次运行：{when:%Y-%m-%d %H:%M}", when=when)]
     files = sum(line.get("files", {}).values())
-    counts = (("下发", line["forms"]), ("来件", files), ("汇总", len(line["books"])))
-    said += [f"{word} {count}" for word, count in counts if count]
-    said += [f"{period} 已结账" for period in line["closed"]]
+    counts = ((say("下发"), line["forms"]), (say("来件"), files), (say("汇总"), len(line["books"])))
+    said += [say("{word} {count}", word=word, count=count) for word, count in counts if count]
+    said += [say("{period} 已结账", period=period) for period in line["closed"]]
     if line["refused"]:
-        said.append("时钟不可信，什么也没有做")
+        said.append(say("时钟不可信，什么也没有做"))
     if line["failures"]:
-        said.append(f"未完成：{'；'.join(line['failures'])}")
-    return "，".join(said)
+        said.append(say("未完成：{failure}", failure=listed(line["failures"], SEMICOLON)))
+    return listed(said, say("，"))
 
 
 def write_page(done: Pass, waiting: Sequence[FileRecord], folder: Path) -> None:

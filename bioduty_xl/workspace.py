@@ -38,6 +38,7 @@ from bioduty_xl.errors import (
     PlanError,
     TemplateError,
 )
+from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import clear_scratch, write_batch, write_whole
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.layout.packaged import PLAN, REGISTER, packaged
@@ -89,7 +90,9 @@ def named_period(period: str | Period) -> Period:
     try:
         return period if isinstance(period, Period) else Period.parse(period)
     except ValueError:
-        raise ConfigError(f"“{period}”不是报送期，应写成 2024Q2 的样子") from None
+        raise ConfigError(
+            say("“{period}”不是报送期，应写成 2024Q2 的样子", period=period)
+        ) from None
 
 
 def _no_progress(what: str, done: int, total: int) -> None:
@@ -119,7 +122,11 @@ class Workspace:
         settings = root / config.SETTINGS_FILE
         if not settings.is_file():
             raise ConfigError(
-                f"{root} 不是工作区（没有 {config.SETTINGS_FILE}），可用 bioduty init 新建"
+                say(
+                    "{root} 不是工作区（没有 {file}），可用 bioduty init 新建",
+                    root=root,
+                    file=config.SETTINGS_FILE,
+                )
             )
         loaded = config.load(settings)
         _require_known_codes(loaded)
@@ -135,7 +142,10 @@ class Workspace:
         root = Path(path).resolve()
         if (root / config.SETTINGS_FILE).exists():
             raise BiodutyError(
-                f"{root} 已经是工作区，没有作任何改动；只更新启动文件，请加 --starters"
+                say(
+                    "{root} 已经是工作区，没有作任何改动；只更新启动文件，请加 --starters",
+                    root=root,
+                )
             )
         for folder in ("inbox", "outbox", "templates"):
             (root / folder).mkdir(parents=True, exist_ok=True)
@@ -370,7 +380,9 @@ class Workspace:
         progress: Progress,
     ) -> list[Path]:
         if problems := self.plan.problems():
-            raise PlanError(f"责任分工方案 {self.plan_file} 有问题，请改正后再生成", *problems)
+            raise PlanError(
+                say("责任分工方案 {path} 有问题，请改正后再生成", path=self.plan_file), *problems
+            )
         period, due = handout.period, self.terms.calendar.due
         forms: list[tuple[Stamp, Path]] = []
 
@@ -509,7 +521,7 @@ class Workspace:
         wanted = self.period(period)
         owner = self.find_unit(unit, wanted)
         if not reason.strip():
-            raise ConfigError("请写明认定的理由")
+            raise ConfigError(say("请写明认定的理由"))
         with self.locked(), self._ledger() as ledger, self._reading() as reading:
             found = find_file(ledger.files(ALL_TIME), file)
             decided = moment(as_of) if as_of is not None else None
@@ -522,7 +534,7 @@ class Workspace:
         _require_assignable(file, desk.ledger)
         period = assignment.period
         if not any(desk.ledger.units_with_form(kind, period) for kind in FormKind):
-            raise ConfigError(f"{period} 还没有下发过表格，请核对报送期")
+            raise ConfigError(say("{period} 还没有下发过表格，请核对报送期", period=period))
         return self._reception(desk, reading, ALL_TIME).assign(file, assignment)
 
     def _desk(self, ledger: Ledger) -> Desk:
@@ -591,7 +603,7 @@ class Workspace:
         period = self.period(period)
         merge = self.parquet_file(period) if parquet else None
         with self.locked(), self._ledger() as ledger:
-            progress("汇总", 0, 1)
+            progress(say("汇总"), 0, 1)
             publisher = self._publisher(ledger, period)
             path = publisher.write(moment(as_of), merge)
             try:
@@ -599,7 +611,11 @@ class Workspace:
                     publisher.correct(moment(as_of))
                 self._list_contacts(ledger, moment(as_of))
             except TemplateError as error:  # the book itself needs no template
-                said = f"汇总表已写出：{path}；退回修改或者联系人名单没有写出：{error.message}"
+                said = say(
+                    "汇总表已写出：{path}；退回修改或者联系人名单没有写出：{error}",
+                    path=path,
+                    error=error.message,
+                )
                 raise TemplateError(said, *error.details) from None
         return path
 
@@ -613,7 +629,7 @@ class Workspace:
         """
         period = self.period(period)
         with self.locked(), self._ledger() as ledger:
-            progress("汇总", 0, 1)
+            progress(say("汇总"), 0, 1)
             written = self._publisher(ledger, period).renew(moment(as_of))
         return [written] if written else []
 
@@ -658,7 +674,7 @@ class Workspace:
         period = self.period(period)
         with self.locked(), self._ledger() as ledger:
             if ledger.closing(period) is not None:
-                raise ConfigError(f"{period} 已经结账")
+                raise ConfigError(say("{period} 已经结账", period=period))
             ended = end_of_day(self.terms.calendar.closing(period))
             self._reminding(ledger, period).close(ended)
             return self._publisher(ledger, period).close()
@@ -941,7 +957,7 @@ class Workspace:
             with self._lock.acquire(timeout=patience):
                 yield
         except Timeout:
-            raise Busy("另一个 bioduty 正在处理这个工作区，请稍后再试") from None
+            raise Busy(say("另一个 bioduty 正在处理这个工作区，请稍后再试")) from None
 
     @cached_property
     def _lock(self) -> FileLock:
@@ -959,8 +975,12 @@ class Workspace:
 
         if any(filing.originals_in(self.originals)):
             raise LedgerError(
-                f"台账 {self.ledger_file} 不见了，而收到的原件还在，请从备份恢复；"
-                f"确无备份的，把 {self.originals} 改名后，将原返回表重新放入收件夹"
+                say(
+                    "台账 {path} 不见了，而收到的原件还在，请从备份恢复；确无备份的，"
+                    "把 {originals} 改名后，将原返回表重新放入收件夹",
+                    path=self.ledger_file,
+                    originals=self.originals,
+                )
             )
 
     @property
@@ -1007,7 +1027,10 @@ class Workspace:
         elif ledger.is_blank:
             return Seal(secrets.token_bytes(32))
         raise LedgerError(
-            f"签名密钥 {self._key_file} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别"
+            say(
+                "签名密钥 {key} 不见了或已损坏，请从备份恢复，否则已下发的表无法识别",
+                key=self._key_file,
+            )
         )
 
 
@@ -1045,7 +1068,10 @@ def _require_known_codes(settings: config.Settings) -> None:
     from bioduty_xl.desk import CODES
 
     faults = [
-        (("rules", table, code), f"没有“{code}”这条规则{_likely_code(code)}")
+        (
+            ("rules", table, code),
+            say("没有“{code}”这条规则{hint}", code=code, hint=_likely_code(code)),
+        )
         for table in ("off", "severity")
         for code in sorted({*getattr(settings.rules, table)} - CODES)
     ]
@@ -1059,15 +1085,23 @@ def _likely_code(code: str) -> str:
     from bioduty_xl.desk import CODES
 
     likely = process.extractOne(code.upper(), CODES, score_cutoff=60)
-    return f"，是否想写 {likely[0]}？" if likely else ""
+    return say("，是否想写 {likely}？", likely=likely[0]) if likely else ""
 
 
 def _require_assignable(file: FileRecord, ledger: Ledger) -> None:
     """Only what waits for a person, or what a person settled before, can be settled."""
     if ledger.members(file):
-        raise ConfigError(f"“{file.name}”是压缩包，请逐个认定其中的文件（写作“压缩包名/文件名”）")
+        raise ConfigError(
+            say("“{file}”是压缩包，请逐个认定其中的文件（写作“压缩包名/文件名”）", file=file.name)
+        )
     if file.verdict == "received":
-        raise ConfigError(f"“{file.name}”还没有读取，请先收件（bioduty collect）")
+        raise ConfigError(say("“{file}”还没有读取，请先收件（bioduty collect）", file=file.name))
     waiting = Verdict(file.verdict).needs_attention
     if not waiting and not ledger.assignments(file):
-        raise ConfigError(f"“{file.name}”的处理结果是“{Verdict(file.verdict).word}”，不需要认定")
+        raise ConfigError(
+            say(
+                "“{file}”的处理结果是“{verdict}”，不需要认定",
+                file=file.name,
+                verdict=Verdict(file.verdict).word,
+            )
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from bioduty_xl import Workspace
 
 # For `benchmarks`, which is not installed; last, so that the product is still what is installed.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+# The tests expect what a Chinese machine says, from commands in other processes too.
+os.environ["LANGUAGE"] = "zh_CN"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -24,7 +24,7 @@ def wheel(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_holds_templates_plan_and_settings(wheel):
+def test_the_wheel_holds_templates_plan_settings_and_languages(wheel):
     with zipfile.ZipFile(wheel) as package:
         held = {name: package.read(name) for name in package.namelist()}
     for name in ("quarterly_return", "annex2_contacts", "responsibility_plan"):
@@ -32,6 +32,9 @@ def test_the_wheel_holds_templates_plan_and_settings(wheel):
         assert held[f"bioduty_xl/templates/{name}.xlsx"] == source.read_bytes()
     assert held["bioduty_xl/templates/bioduty.toml"] == (ROOT / "bioduty.toml").read_bytes()
     assert "bioduty_xl/py.typed" in held
+    for catalogue in ("en/LC_MESSAGES/bioduty_xl.mo", "zh/LC_MESSAGES/click.mo"):
+        source = ROOT / "bioduty_xl" / "locale" / catalogue
+        assert held[f"bioduty_xl/locale/{catalogue}"] == source.read_bytes()
     outside = ("tests/", "benchmarks/", "inbox/", "outbox/")
     assert not [name for name in held if name.startswith(outside)]
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 import chinese_calendar
 
 from bioduty_xl.domain.period import Period
+from bioduty_xl.language import say
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Asia/Shanghai: UTC+8 all year since 1991, so a fixed offset needs no time-zone database."""
@@ -90,11 +91,19 @@ class Calendar:
         usual = self.due(period)
         days = (day - usual).days
         if days < 0:
-            return f"早于 {period} 的截止日期 {usual}，不是延期，请核对日期和报送期"
+            return say(
+                "早于 {period} 的截止日期 {usual}，不是延期，请核对日期和报送期",
+                period=period,
+                usual=usual,
+            )
         if days > MOST_EXTENDED_DAYS:
-            return (
-                f"比 {period} 的截止日期 {usual} 晚了 {days} 天，最多延 {MOST_EXTENDED_DAYS} 天，"
-                "请核对日期和报送期"
+            return say(
+                "比 {period} 的截止日期 {usual} 晚了 {days} 天，最多延 {most} 天，"
+                "请核对日期和报送期",
+                period=period,
+                usual=usual,
+                days=days,
+                most=MOST_EXTENDED_DAYS,
             )
         return None
 

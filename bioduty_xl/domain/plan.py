@@ -17,6 +17,8 @@ from functools import cached_property, lru_cache
 
 from rapidfuzz import process
 
+from bioduty_xl.language import listed, say
+
 UNIT_CODE = r"[A-Z]\d{2,3}"
 ITEM_KEY = r"[A-Z]\d{1,3}"
 """How codes and keys are written: they ride in the marks of the forms (domain.stamp)."""
@@ -206,8 +208,8 @@ class Plan:
         """That a name is no unit's, as a Chinese sentence with the likely ones."""
         names = [spelling for unit in self.units for spelling in unit.spellings]
         likely = [name for name, _, _ in process.extract(text, names, limit=3, score_cutoff=50)]
-        hint = f"是否指：{'、'.join(likely)}" if likely else "请照抄单位名录"
-        return f"责任分工方案中没有“{text}”，{hint}"
+        hint = say("是否指：{names}", names=listed(likely)) if likely else say("请照抄单位名录")
+        return say("责任分工方案中没有“{text}”，{hint}", text=text, hint=hint)
 
     def part_of(self, item: Item) -> Part:
         """The part that an item stands in."""
@@ -251,17 +253,17 @@ class Plan:
         return tuple(self._find_problems())
 
     def _find_problems(self) -> Iterator[str]:
-        yield from _repeated("单位代码", [unit.code for unit in self.units])
-        yield from _repeated("任务编号", [item.key for item in self.items])
-        yield from _repeated("任务序号", [str(item.no) for item in self.items])
-        yield from _repeated("举措编号", [m.key for item in self.items for m in item.measures])
-        yield from _repeated("部分序号", [str(part.no) for part in self.parts])
+        yield from _repeated(say("单位代码"), [unit.code for unit in self.units])
+        yield from _repeated(say("任务编号"), [item.key for item in self.items])
+        yield from _repeated(say("任务序号"), [str(item.no) for item in self.items])
+        yield from _repeated(say("举措编号"), [m.key for item in self.items for m in item.measures])
+        yield from _repeated(say("部分序号"), [str(part.no) for part in self.parts])
         for unit in self.units:
             if not re.fullmatch(UNIT_CODE, unit.code):
-                yield f"单位代码“{unit.code}”应为一个大写字母加两三位数字，如 U01"
+                yield say("单位代码“{code}”应为一个大写字母加两三位数字，如 U01", code=unit.code)
         for item in self.items:
             if not re.fullmatch(ITEM_KEY, item.key):
-                yield f"任务编号“{item.key}”应为一个大写字母加一至三位数字，如 T01"
+                yield say("任务编号“{item}”应为一个大写字母加一至三位数字，如 T01", item=item.key)
         yield from self._colliding_spellings()
         known = {part.no for part in self.parts}
         for item in self.items:
@@ -269,25 +271,34 @@ class Plan:
         filled = {item.part for item in self.items}
         for part in self.parts:
             if part.no not in filled:
-                yield f"第 {part.no} 部分“{part.title}”没有任务"
+                yield say("第 {no} 部分“{title}”没有任务", no=part.no, title=part.title)
         assigned = {code for item in self.items for code, _ in item.assignments}
         for unit in self.units:
             if unit.code not in assigned:
-                yield f"单位“{unit.name}”（{unit.code}）没有承担任何任务，请补充分工或删去该单位"
+                yield say(
+                    "单位“{unit}”（{code}）没有承担任何任务，请补充分工或删去该单位",
+                    unit=unit.name,
+                    code=unit.code,
+                )
 
     def _item_problems(self, item: Item, parts: set[int]) -> Iterator[str]:
         if item.part not in parts:
-            yield f"{item.key} 所属的第 {item.part} 部分不存在"
+            yield say("{item} 所属的第 {part} 部分不存在", item=item.key, part=item.part)
         if not item.lead and not item.responsible:
-            yield f"{item.key}“{item.title}”没有牵头单位，也没有责任单位"
+            yield say(
+                "{item}“{title}”没有牵头单位，也没有责任单位", item=item.key, title=item.title
+            )
         if not item.measures:
-            yield f"{item.key}“{item.title}”没有主要举措"
+            yield say("{item}“{title}”没有主要举措", item=item.key, title=item.title)
         codes = [code for code, _ in item.assignments]
         for code in dict.fromkeys(codes):
             if code not in self.by_code:
-                yield f"{item.key} 的分工中有未登记的单位“{code}”"
+                yield say("{item} 的分工中有未登记的单位“{code}”", item=item.key, code=code)
         names = [self.by_code[code].name if code in self.by_code else code for code in codes]
-        yield from (f"{item.key} 分工：{text}" for text in _repeated("单位", names))
+        yield from (
+            say("{item} 分工：{text}", item=item.key, text=text)
+            for text in _repeated(say("单位"), names)
+        )
 
     def _colliding_spellings(self) -> Iterator[str]:
         owners: dict[str, Unit] = {}
@@ -295,7 +306,12 @@ class Plan:
             for name in dict.fromkeys(map(fold, unit.spellings)):
                 other = owners.setdefault(name, unit)
                 if other is not unit:
-                    yield f"“{name}”同时是“{other.name}”和“{unit.name}”的名称或简称，请改掉一处"
+                    yield say(
+                        "“{name}”同时是“{other}”和“{unit}”的名称或简称，请改掉一处",
+                        name=name,
+                        other=other.name,
+                        unit=unit.name,
+                    )
 
 
 def fold(text: str) -> str:
@@ -353,4 +369,4 @@ def _longest_first(units: tuple[Unit, ...]) -> tuple[tuple[str, str], ...]:
 def _repeated(what: str, values: list[str]) -> Iterator[str]:
     for value, count in Counter(values).items():
         if count > 1:
-            yield f"{what}“{value}”出现了 {count} 次"
+            yield say("{what}“{value}”出现了 {count} 次", what=what, value=value, count=count)

@@ -13,6 +13,7 @@ from bioduty_xl.domain.calendar import CHINA, Calendar, days_after
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Ground, Obligation, Plan, Unit
 from bioduty_xl.domain.returns import MISSING, Entry, ItemState, Wording, state_of
+from bioduty_xl.language import say
 
 
 class UnitState(StrEnum):
@@ -31,11 +32,11 @@ class UnitState(StrEnum):
 
 
 _WORDS = {
-    UnitState.NOT_DUE: "未到期",
-    UnitState.OVERDUE: "逾期",
-    UnitState.ON_TIME: "按时",
-    UnitState.LATE: "迟报",
-    UnitState.EXEMPT: "免报",
+    UnitState.NOT_DUE: say("未到期"),
+    UnitState.OVERDUE: say("逾期"),
+    UnitState.ON_TIME: say("按时"),
+    UnitState.LATE: say("迟报"),
+    UnitState.EXEMPT: say("免报"),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Finding
 from bioduty_xl.domain.stamp import FormKind
+from bioduty_xl.language import say
 
 
 class Verdict(StrEnum):
@@ -33,18 +34,18 @@ class Verdict(StrEnum):
 
 
 _WORDS = {
-    Verdict.ACCEPTED: "已收",
-    Verdict.HELD: "待处理",
-    Verdict.REJECTED: "拒收",
-    Verdict.DUPLICATE: "重复",
-    Verdict.DEFERRED: "暂缓",
-    Verdict.IGNORED: "忽略",
+    Verdict.ACCEPTED: say("已收"),
+    Verdict.HELD: say("待处理"),
+    Verdict.REJECTED: say("拒收"),
+    Verdict.DUPLICATE: say("重复"),
+    Verdict.DEFERRED: say("暂缓"),
+    Verdict.IGNORED: say("忽略"),
 }
 
 
 def verdict_word(verdict: str) -> str:
     """A verdict as people read it, also of a file that waits to be read."""
-    return "待读取" if verdict == "received" else Verdict(verdict).word
+    return say("待读取") if verdict == "received" else Verdict(verdict).word
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.errors import TemplateError
 from bioduty_xl.forms import style
 from bioduty_xl.forms.content import Frame
+from bioduty_xl.language import listed, say
 from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
 from bioduty_xl.layout.package import packed
@@ -50,12 +51,12 @@ PROGRESS_MARK = "{填报进度}"
 """Where the live count of what is still to fill goes."""
 
 PLACEHOLDERS = {
-    PROGRESS_MARK: "还有几项未填",
-    "{报送单位}": "单位名称",
-    "{报送期}": "报送期",
-    "{截止日期}": "截止日期",
-    "{报送范围}": "报送哪一段时间的工作",
-    "{咨询方式}": "向谁咨询",
+    PROGRESS_MARK: say("还有几项未填"),
+    "{报送单位}": say("单位名称"),
+    "{报送期}": say("报送期"),
+    "{截止日期}": say("截止日期"),
+    "{报送范围}": say("报送哪一段时间的工作"),
+    "{咨询方式}": say("向谁咨询"),
 }
 """What is filled in wherever a template says it, and what it is."""
 
@@ -135,22 +136,30 @@ def _notes(book: Workbook, sheet: Sheet) -> Iterator[str]:
     )
     for mark, meaning in PLACEHOLDERS.items() if sheet is RETURN_FORM else ():
         if mark not in texts:
-            yield f"没有“{mark}”，报送表上不会显示{meaning}；需要的，把它写在任一单元格中"
+            yield say(
+                "没有“{mark}”，报送表上不会显示{meaning}；需要的，把它写在任一单元格中",
+                mark=mark,
+                meaning=meaning,
+            )
     worksheet = book[sheet.title]
     place = place_of(sheet, worksheet)
     above = [
         value for row in worksheet.iter_rows(max_row=place.row, values_only=True) for value in row
     ]
     if PROGRESS_MARK in texts and PROGRESS_MARK not in above:
-        yield f"“{PROGRESS_MARK}”要单独占一个单元格，写在标题行上方，否则不会换成数字"
+        yield say(
+            "“{mark}”要单独占一个单元格，写在标题行上方，否则不会换成数字", mark=PROGRESS_MARK
+        )
     if any(cell.value for cell in worksheet[place.row + 2]):
-        yield "标题行下面的样式行中写有内容，填写格中的不会印到报送表上"
+        yield say("标题行下面的样式行中写有内容，填写格中的不会印到报送表上")
     added = own_columns(place, grid_of(worksheet))
     if added:
-        yield f"自加的列：{'、'.join(added)}；各单位填写的内容列在“汇总明细”的最后"
+        yield say(
+            "自加的列：{columns}；各单位填写的内容列在“汇总明细”的最后", columns=listed(added)
+        )
     sample = [worksheet.cell(place.row + 2, index + 1) for index in place.columns.values()]
     if not any(cell.has_style for cell in sample):
-        yield "标题行下面的样式行没有格式，报送表将没有边框和底色"
+        yield say("标题行下面的样式行没有格式，报送表将没有边框和底色")
 
 
 @dataclass(frozen=True)
@@ -259,7 +268,7 @@ def _opened(template: Template) -> _Opened:
 def _blank(template: Template) -> Blank:
     book, declared = template.load(), template.declared
     if lacks := find_lacks(book, declared):
-        said = f"模板 {template.path.name} 缺少必需的内容，请补上后再生成"
+        said = say("模板 {file} 缺少必需的内容，请补上后再生成", file=template.path.name)
         raise TemplateError(said, *lacks)
     for worksheet in book.worksheets:
         _ungroup_columns(worksheet)
@@ -281,33 +290,39 @@ def _blank(template: Template) -> Blank:
 
 
 def _not_opened(path: Path) -> TemplateError:
-    return TemplateError(f"模板 {path} 打不开，请从程序自带的模板恢复")
+    return TemplateError(say("模板 {path} 打不开，请从程序自带的模板恢复", path=path))
 
 
 def find_lacks(book: Workbook, sheet: Sheet) -> list[str]:
     """What a template no longer has, one Chinese sentence each."""
     if sheet.title not in book.sheetnames:
-        return [f"缺少工作表“{sheet.title}”"]
+        return [say("缺少工作表“{sheet}”", sheet=sheet.title)]
     grid = grid_of(book[sheet.title])
     location = locate(sheet, grid)
     if location is None:
-        return [f"工作表“{sheet.title}”中找不到标题行"]
+        return [say("工作表“{sheet}”中找不到标题行", sheet=sheet.title)]
     fields = find_fields(sheet, grid, location.row)
-    lacks = [f"缺少列“{column.heading}”，请补上这一列的标题" for column in location.missing]
+    lacks: list[str] = [
+        say("缺少列“{heading}”，请补上这一列的标题", heading=column.heading)
+        for column in location.missing
+    ]
     lacks += [
-        f"缺少标签“{entry.label}”，请在标题行上方补上，右边留一格"
+        say("缺少标签“{label}”，请在标题行上方补上，右边留一格", label=entry.label)
         for entry in sheet.fields
         if entry.key not in fields
     ]
     headings = [text.strip() for text in grid[location.row]]
     lacks += [
-        f"自加的列“{heading}”有几列，请改成不同的标题"
+        say("自加的列“{heading}”有几列，请改成不同的标题", heading=heading)
         for heading in dict.fromkeys(location.extra)
         if headings.count(heading) > 1
     ]
-    lacks += [f"有几列的标题都像“{heading}”，请只留一列" for heading in location.doubtful]
     lacks += [
-        f"标题行或样式行中有合并单元格 {area}，请取消合并"
+        say("有几列的标题都像“{heading}”，请只留一列", heading=heading)
+        for heading in location.doubtful
+    ]
+    lacks += [
+        say("标题行或样式行中有合并单元格 {area}，请取消合并", area=area)
         for area in book[sheet.title].merged_cells.ranges
         if area.min_row <= location.row + 2 and area.max_row > location.row
     ]

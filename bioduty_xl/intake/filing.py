@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import BiodutyError
+from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import sync_folder
 
 TAKEN_FOLDER = "已收"
@@ -411,7 +412,11 @@ def _walk(top: Path) -> tuple[list[Path], list[Path]]:
     def stop(error: OSError) -> None:
         if Path(error.filename) == top:
             raise BiodutyError(
-                f"收件夹 {top} 读不出来（{error.strerror}），请检查共享盘"
+                say(
+                    "收件夹 {top} 读不出来（{reason}），请检查共享盘",
+                    top=top,
+                    reason=error.strerror,
+                )
             ) from error
         closed.append(Path(error.filename))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError, Unreadable
+from bioduty_xl.language import say
 from bioduty_xl.layout.table import Grid, address
 
 
@@ -104,7 +105,9 @@ too long, and at which the process died.
 """
 
 
-LOST_WORDS = "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
+LOST_WORDS = say(
+    "台账中有记录，但保存的原件不见了或已损坏，请从备份恢复状态文件夹，或让该单位重新报送"
+)
 
 
 def refusal(error: ReturnError) -> str:
@@ -135,7 +138,9 @@ def opened(answer: str) -> RawBook:
         return RawBook.from_json(answer)
     told = json.loads(answer)
     if "store" in told:
-        raise BiodutyError(f"保存的原件读不出来（{told['store']}），请检查状态文件夹所在的磁盘")
+        raise BiodutyError(
+            say("保存的原件读不出来（{reason}），请检查状态文件夹所在的磁盘", reason=told["store"])
+        )
     if "refused" in told:
         raise _REFUSALS[told["refused"]](told["message"])
     raise _explained(told.get("became", ""), told.get("error", ""))

@@ -23,6 +23,7 @@ from typing import Any
 from bioduty_xl.errors import BiodutyError
 from bioduty_xl.intake.gate import Limits
 from bioduty_xl.intake.raw import DIED, LATE, READY
+from bioduty_xl.language import say
 
 _CHILD = "bioduty_xl.intake.parse"
 
@@ -155,7 +156,7 @@ class Sandbox(AbstractContextManager["Sandbox"]):
                 )
             except OSError as error:
                 raise BiodutyError(
-                    f"读取文件的程序不能启动（{error.strerror}），请稍后再试"
+                    say("读取文件的程序不能启动（{reason}），请稍后再试", reason=error.strerror)
                 ) from error
             if sys.platform == "win32":
                 self._job = confine(self._process.pid, memory)
@@ -174,7 +175,9 @@ class Sandbox(AbstractContextManager["Sandbox"]):
             greeting = ""
         if greeting.strip() != READY:
             self.stop()
-            raise BiodutyError("读取文件的程序不能启动，请检查内存和 intake.memory_mb，稍后再试")
+            raise BiodutyError(
+                say("读取文件的程序不能启动，请检查内存和 intake.memory_mb，稍后再试")
+            )
 
     def stop(self) -> None:
         """End the process, if there is one."""

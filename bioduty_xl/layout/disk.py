@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioduty_xl.errors import ConfigError
+from bioduty_xl.language import say
 
 _REMOTE = frozenset(
     (
@@ -26,8 +27,11 @@ def require_local(folder: Path) -> None:
     """
     if is_remote(folder):
         raise ConfigError(
-            f"状态文件夹 {folder} 在网络盘上，台账可能因此损坏，"
-            "请在 bioduty.toml 的 paths.state_dir 中改为本机磁盘上的文件夹"
+            say(
+                "状态文件夹 {folder} 在网络盘上，台账可能因此损坏，"
+                "请在 bioduty.toml 的 paths.state_dir 中改为本机磁盘上的文件夹",
+                folder=folder,
+            )
         )
 
 

@@ -14,6 +14,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Role, Unit, UnitKind, fold
 from bioduty_xl.errors import PlanError
+from bioduty_xl.language import listed, say
 from bioduty_xl.layout.columns import Kind, Sheet
 from bioduty_xl.layout.sheets import (
     PLAN_ASSIGNMENTS,
@@ -49,7 +50,10 @@ def read_plan(path: Path) -> Plan:
     known = {item.key for item in items}
     for sheet, keys in (PLAN_MEASURES, measures), (PLAN_ASSIGNMENTS, (key for key, _ in roles)):
         strays = (key for key in dict.fromkeys(keys) if key not in known)
-        errors += [f"“{sheet.title}”中的任务编号“{key}”不在任务表中" for key in strays]
+        errors += [
+            say("“{sheet}”中的任务编号“{key}”不在任务表中", sheet=sheet.title, key=key)
+            for key in strays
+        ]
     _demand_none(errors, path)
     return Plan(_title(path), parts, units, items).with_named_units()
 
@@ -119,25 +123,32 @@ def _write_table(worksheet: object, sheet: Sheet, rows: Sequence[Sequence[object
 
 def _read_tables(path: Path) -> dict[str, _Rows]:
     if not path.is_file():
-        raise PlanError(f"没有责任分工方案工作簿：{path}")
+        raise PlanError(say("没有责任分工方案工作簿：{path}", path=path))
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
         names = {name.strip(): name for name in book.sheet_names}
         return {sheet.key: _read_table(book, names, sheet, path) for sheet in PLAN_BOOK}
     except CalamineError as error:
-        raise PlanError(f"{path.name} 不是能打开的 Excel 工作簿") from error
+        raise PlanError(say("{file} 不是能打开的 Excel 工作簿", file=path.name)) from error
 
 
 def _read_table(book: CalamineWorkbook, names: dict[str, str], sheet: Sheet, path: Path) -> _Rows:
     if sheet.title not in names:
-        raise PlanError(f"{path.name} 缺少工作表“{sheet.title}”")
+        raise PlanError(say("{file} 缺少工作表“{sheet}”", file=path.name, sheet=sheet.title))
     rows = book.get_sheet_by_name(names[sheet.title]).to_python(skip_empty_area=False)
     grid = [[text_of(value) for value in row] for row in rows]
     location = locate(sheet, grid)
     if location is None or location.missing:
         lost = location.missing if location else sheet.columns
-        headings = _SEPARATOR.join(column.heading for column in lost)
-        raise PlanError(f"{path.name} 的工作表“{sheet.title}”缺少列：{headings}")
+        headings = listed(column.heading for column in lost)
+        raise PlanError(
+            say(
+                "{file} 的工作表“{sheet}”缺少列：{headings}",
+                file=path.name,
+                sheet=sheet.title,
+                headings=headings,
+            )
+        )
     return list(rows_below(location, grid))
 
 
@@ -161,19 +172,32 @@ def _blanks(sheet: Sheet, rows: _Rows) -> Iterator[str]:
     for at, row in rows:
         for column in sheet.columns:
             if column.key != "aliases" and not row[column.key].strip():
-                yield f"“{sheet.title}”第 {at + 1} 行：“{column.heading}”是空的"
+                yield say(
+                    "“{sheet}”第 {row} 行：“{heading}”是空的",
+                    sheet=sheet.title,
+                    row=at + 1,
+                    heading=column.heading,
+                )
 
 
 def _demand_none(errors: list[str], path: Path) -> None:
     if errors:
-        raise PlanError(f"责任分工方案工作簿 {path.name} 有误", *errors)
+        raise PlanError(say("责任分工方案工作簿 {file} 有误", file=path.name), *errors)
 
 
 def _unit(row: dict[str, str], errors: list[str], at: int) -> Unit:
     kinds = {word: kind for kind, word in _KIND_WORDS.items()}
     word = row["kind"].strip()
     if word not in kinds:
-        errors.append(f"“{PLAN_UNITS.title}”第 {at + 1} 行：单位类别“{word}”应为{'或'.join(kinds)}")
+        errors.append(
+            say(
+                "“{sheet}”第 {row} 行：单位类别“{word}”应为{known}",
+                sheet=PLAN_UNITS.title,
+                row=at + 1,
+                word=word,
+                known=listed(kinds, say("或")),
+            )
+        )
     aliases = row["aliases"].replace("，", _SEPARATOR).replace(",", _SEPARATOR).split(_SEPARATOR)
     return Unit(
         row["code"].strip(),
@@ -198,12 +222,19 @@ def _assignments(
     words = {role.value: role for role in Role}
     found: dict[tuple[str, Role], list[str]] = {}
     for at, row in rows:
-        where = f"“{PLAN_ASSIGNMENTS.title}”第 {at + 1} 行"
+        where = say("“{sheet}”第 {row} 行", sheet=PLAN_ASSIGNMENTS.title, row=at + 1)
         code, role = codes.get(fold(row["unit"])), words.get(row["role"].strip())
         if code is None:
-            errors.append(f"{where}：“{row['unit']}”不在单位表中")
+            errors.append(say("{where}：“{unit}”不在单位表中", where=where, unit=row["unit"]))
         elif role is None:
-            errors.append(f"{where}：职责“{row['role']}”应为{'、'.join(words)}之一")
+            errors.append(
+                say(
+                    "{where}：职责“{role}”应为{known}之一",
+                    where=where,
+                    role=row["role"],
+                    known=listed(words),
+                )
+            )
         else:
             found.setdefault((row["item"].strip(), role), []).append(code)
     return found
@@ -217,8 +248,13 @@ def _parts(rows: _Rows, errors: list[str]) -> tuple[Part, ...]:
             parts[no] = Part(int(no) if no.isdecimal() else 0, title)
         elif parts[no].title != title:
             errors.append(
-                f"“{PLAN_ITEMS.title}”第 {at + 1} 行：部分名称“{title}”"
-                f"与前面的“{parts[no].title}”不一致"
+                say(
+                    "“{sheet}”第 {row} 行：部分名称“{title}”与前面的“{before}”不一致",
+                    sheet=PLAN_ITEMS.title,
+                    row=at + 1,
+                    title=title,
+                    before=parts[no].title,
+                )
             )
     return tuple(parts.values())
 
@@ -230,7 +266,7 @@ def _item(
     measures: Mapping[str, list[Measure]],
     errors: list[str],
 ) -> Item:
-    key, where = row["key"].strip(), f"“{PLAN_ITEMS.title}”第 {at + 1} 行"
+    key, where = row["key"].strip(), say("“{sheet}”第 {row} 行", sheet=PLAN_ITEMS.title, row=at + 1)
     return Item(
         key,
         _whole(row["no"], where, errors),
@@ -247,5 +283,5 @@ def _item(
 def _whole(text: str, where: str, errors: list[str]) -> int:
     if text.strip().isdecimal():
         return int(text)
-    errors.append(f"{where}：“{text}”应为整数")
+    errors.append(say("{where}：“{text}”应为整数", where=where, text=text))
     return 0

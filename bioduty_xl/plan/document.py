@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bioduty_xl.domain.plan import Item, Measure, Part, Plan, Unit, UnitKind
 from bioduty_xl.errors import PlanError
+from bioduty_xl.language import say
 from bioduty_xl.plan.known_units import COUNTIES, aliases_of, canonical_name, is_known
 from bioduty_xl.plan.text import Line, ends_sentence, join, mend_characters, number, read_lines
 
@@ -110,10 +111,10 @@ class _Parser:
         self._check_complete()
         items = self._items()
         if self.errors:
-            raise PlanError("文件中有不能归位的内容，请改正后重新导入", *self.errors)
+            raise PlanError(say("文件中有不能归位的内容，请改正后重新导入"), *self.errors)
         plan = Plan(title, tuple(self.parts), self._units(), items).with_named_units()
         if problems := plan.problems():
-            raise PlanError("读出的责任分工方案有问题，请核对原文", *problems)
+            raise PlanError(say("读出的责任分工方案有问题，请核对原文"), *problems)
         mends = sorted(self.mends, key=lambda mend: mend.line)
         spans = (self.lines[:title_from], self.lines[title_to:start], self.lines[end:])
         outside = tuple((span[0].no, span[-1].no) for span in spans if span)
@@ -125,7 +126,7 @@ class _Parser:
         """
         labels = [n for n in range(len(self.lines)) if self._is(n, _LABEL)]
         if not labels:
-            raise PlanError("文件中没有找到责任分工方案：应有“一、…”“（一）…”“责任单位：…”")
+            raise PlanError(say("文件中没有找到责任分工方案：应有“一、…”“（一）…”“责任单位：…”"))
         item = self._nearest_above(labels[0], _FIRST_ITEM)
         below = labels[0] if item is None else item
         part = self._nearest_above(below, _PART)
@@ -133,8 +134,13 @@ class _Parser:
             wanted = "（一）…" if item is None else "一、…"
             line = self.lines[below]
             raise PlanError(
-                "没有找到责任分工方案的开头",
-                f"第 {line.no} 行：此行之前应有标题“{wanted}”：“{line.text}”",
+                say("没有找到责任分工方案的开头"),
+                say(
+                    "第 {no} 行：此行之前应有标题“{wanted}”：“{text}”",
+                    no=line.no,
+                    wanted=wanted,
+                    text=line.text,
+                ),
             )
         ends = (n for n in range(labels[-1], len(self.lines)) if self._is(n, _ANNEX))
         return part, next(ends, len(self.lines))
@@ -157,7 +163,7 @@ class _Parser:
                 first -= 1
                 text = join([self.lines[first].text, text])
             return self._mended(Line(self.lines[first].no, text)).text, first, last + 1
-        self._report(self.lines[start], "没有找到方案的标题，暂称“责任分工方案”")
+        self._report(self.lines[start], say("没有找到方案的标题，暂称“责任分工方案”"))
         return "责任分工方案", start, start
 
     def _mended(self, line: Line) -> Line:
@@ -170,18 +176,30 @@ class _Parser:
         self.mends.append(Mend(line.no, message))
 
     def _fail(self, line: Line, why: str, before: Line | None = None) -> None:
-        after = f"（前一处在第 {before.no} 行：“{before.text}”）" if before else ""
-        self.errors.append(f"第 {line.no} 行：{why}：“{line.text}”{after}")
+        after = (
+            say("（前一处在第 {no} 行：“{text}”）", no=before.no, text=before.text)
+            if before
+            else ""
+        )
+        self.errors.append(
+            say(
+                "第 {line} 行：{why}：“{text}”{after}",
+                line=line.no,
+                why=why,
+                text=line.text,
+                after=after,
+            )
+        )
 
     def _take(self, line: Line) -> None:
         if _PAGE_NUMBER.fullmatch(line.text):
-            self._report(line, f"页码“{line.text}”不属于正文，已略去")
+            self._report(line, say("页码“{text}”不属于正文，已略去", text=line.text))
         elif match := _PART.fullmatch(line.text):
             self._open_part(line, number(match[1]), match[2].removesuffix("。"))
         elif match := _ITEM.fullmatch(line.text):
             self._open_item(line, number(match[1]), match[2])
         elif not self.drafts or self.drafts[-1].part != self.parts[-1].no:
-            self._fail(line, "此处应为任务标题“（一）…”")
+            self._fail(line, say("此处应为任务标题“（一）…”"))
         elif match := _LABEL.fullmatch(line.text):
             self._open_label(line, match[1], match[2])
         elif not self._open_measure(line):
@@ -191,7 +209,11 @@ class _Parser:
         expected = self.parts[-1].no + 1 if self.parts else 1
         if no != expected:
             before = self.headings[-1] if self.headings else None
-            self._fail(line, f"此处应为第 {expected} 部分，读到第 {no} 部分", before)
+            self._fail(
+                line,
+                say("此处应为第 {expected} 部分，读到第 {no} 部分", expected=expected, no=no),
+                before,
+            )
         self.parts.append(Part(no, title))
         self.headings.append(line)
 
@@ -199,28 +221,36 @@ class _Parser:
         filled = {draft.part for draft in self.drafts}
         for part, line in zip(self.parts, self.headings, strict=True):
             if part.no not in filled:
-                self._fail(line, f"第 {part.no} 部分没有任务")
+                self._fail(line, say("第 {no} 部分没有任务", no=part.no))
         for draft in self.drafts:
             if not draft.description:
-                self._fail(draft.line, "缺少任务内容")
+                self._fail(draft.line, say("缺少任务内容"))
             if not draft.labels.keys() & {"牵头单位", "责任单位"}:
-                self._fail(draft.line, "没有牵头单位，也没有责任单位")
+                self._fail(draft.line, say("没有牵头单位，也没有责任单位"))
             if not draft.measures:
-                self._fail(draft.line, "缺少主要举措")
+                self._fail(draft.line, say("缺少主要举措"))
 
     def _open_item(self, line: Line, no: int, title: str) -> None:
         expected = self.drafts[-1].no + 1 if self.drafts else 1
         if no != expected:
             before = self.drafts[-1].line if self.drafts else None
-            self._fail(line, f"此处应为第 {expected} 项任务，读到第 {no} 项", before)
+            self._fail(
+                line,
+                say("此处应为第 {expected} 项任务，读到第 {no} 项", expected=expected, no=no),
+                before,
+            )
         if not title.endswith("。"):
-            self._report(line, f"任务标题末尾没有句号，以本行为限：{title}")
+            self._report(line, say("任务标题末尾没有句号，以本行为限：{title}", title=title))
         self.drafts.append(_Draft(line, no, self.parts[-1].no, title.removesuffix("。")))
 
     def _open_label(self, line: Line, label: str, rest: str) -> None:
         draft = self.drafts[-1]
         if before := draft.labels.get(label) or draft.labels.get("主要举措"):
-            self._fail(line, f"“{draft.title}”中重复或错位的“{label}”", before)
+            self._fail(
+                line,
+                say("“{title}”中重复或错位的“{label}”", title=draft.title, label=label),
+                before,
+            )
         draft.labels.setdefault(label, line)
         draft.block = _BLOCKS[label]
         if rest:
@@ -237,7 +267,15 @@ class _Parser:
         expected = len(draft.measures) + 1
         if match and int(match[1]) != expected:
             before = draft.measures[-1][0] if draft.measures else None
-            self._fail(line, f"此处应为第 {expected} 条举措，读到第 {match[1]} 条", before)
+            self._fail(
+                line,
+                say(
+                    "此处应为第 {expected} 条举措，读到第 {found} 条",
+                    expected=expected,
+                    found=match[1],
+                ),
+                before,
+            )
         draft.measures.append([Line(line.no, match[2] if match else line.text)])
         return True
 
@@ -247,15 +285,17 @@ class _Parser:
         block = self._open_block(draft)
         if block is None:
             draft.measures.append([line])
-            self._report(line, f"第 {draft.no} 项的举措没有编号，按第 1 条处理")
+            self._report(line, say("第 {no} 项的举措没有编号，按第 1 条处理", no=draft.no))
         elif not block:
             block.append(line)
         elif draft.block in ("description", "measures") and ends_sentence(block[-1].text):
-            why = "上一段已经完整，此段不知属于哪里；若是上一段的续文，请接在其后"
+            why = say("上一段已经完整，此段不知属于哪里；若是上一段的续文，请接在其后")
             self._fail(line, why, block[-1])
         else:
             before, after = block[-1].text[-8:], line.text[:8]
-            self._report(line, f"被换页拆开的一段已接上：…{before}‖{after}…")
+            self._report(
+                line, say("被换页拆开的一段已接上：…{before}‖{after}…", before=before, after=after)
+            )
             block.append(line)
 
     @staticmethod
@@ -301,7 +341,7 @@ class _Parser:
     def _joined(self, lines: list[Line]) -> str:
         text = join([line.text for line in lines])
         if lines and not ends_sentence(text):
-            self._report(lines[-1], f"段末没有句号，照原文保留：…{text[-10:]}")
+            self._report(lines[-1], say("段末没有句号，照原文保留：…{end}", end=text[-10:]))
         return text
 
     def _unit_names(self, draft: _Draft, label: str) -> list[str]:
@@ -318,7 +358,7 @@ class _Parser:
             listed = listed.removesuffix("。")
             self._report(
                 self._line_of(lines, f"{listed[-4:]}。"),
-                f"单位名单末尾的句号已略去：…{listed[-8:]}。",
+                say("单位名单末尾的句号已略去：…{end}。", end=listed[-8:]),
             )
         names = []
         for written in _COMMA.split(listed):
@@ -328,12 +368,17 @@ class _Parser:
     def _read_note(self, draft: _Draft, line: Line, text: str) -> None:
         note = _NOTE.fullmatch(text)
         if note is None:
-            self._fail(line, f"单位名单之后的文字“{text}”不能归位")
+            self._fail(line, say("单位名单之后的文字“{text}”不能归位", text=text))
         elif "县（区）" in note[1] and ("下同" in note[1] or "所有工作" in note[1]):
             self.counties_from = self.counties_from or draft.no
-            self._report(line, f"括注“{note[1]}”：自第 {draft.no} 项起各县（区）均有属地职责")
+            self._report(
+                line,
+                say(
+                    "括注“{note}”：自第 {no} 项起各县（区）均有属地职责", note=note[1], no=draft.no
+                ),
+            )
         else:
-            self._report(line, f"单位名单后的括注未计入名单：“{note[1]}”")
+            self._report(line, say("单位名单后的括注未计入名单：“{note}”", note=note[1]))
 
     def _unit_name(self, draft: _Draft, lines: list[Line], written: str) -> list[str]:
         """The canonical name; none where it means the counties or is an error."""
@@ -345,9 +390,12 @@ class _Parser:
             self._fail(self._line_of(lines, written), why)
             return []
         if name != written:
-            self._report(self._line_of(lines, written), f"“{written}”与“{name}”是同一单位，已归并")
+            self._report(
+                self._line_of(lines, written),
+                say("“{written}”与“{name}”是同一单位，已归并", written=written, name=name),
+            )
         elif not is_known(name):
-            message = f"“{name}”不在已知单位之列，按新的单位登记，请核对"
+            message = say("“{name}”不在已知单位之列，按新的单位登记，请核对", name=name)
             self._report(self._line_of(lines, written), message)
         self.names.setdefault(name, set()).add(written)
         return [name]
@@ -383,13 +431,16 @@ def _fault_in(name: str, lines: list[Line]) -> str:
     put together from two lines must be known.
     """
     if not name:
-        return "单位名单中缺一个名称"
+        return say("单位名单中缺一个名称")
     if not _UNIT.fullmatch(name):
-        return f"“{name}”不像单位名称"
+        return say("“{name}”不像单位名称", name=name)
     if is_known(name):
         return ""
     if not any(name in line.text for line in lines):
-        return f"跨行接成的“{name}”不是已知单位；若是一个单位，请写在一行；若是两个，中间缺顿号"
+        return say(
+            "跨行接成的“{name}”不是已知单位；若是一个单位，请写在一行；若是两个，中间缺顿号",
+            name=name,
+        )
     if _RUN_TOGETHER.fullmatch(name):
-        return f"“{name}”像是两个单位连在一起，中间缺顿号"
+        return say("“{name}”像是两个单位连在一起，中间缺顿号", name=name)
     return ""

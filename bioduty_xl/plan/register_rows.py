@@ -25,6 +25,7 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import fold
 from bioduty_xl.domain.register import Problem
 from bioduty_xl.errors import PlanError
+from bioduty_xl.language import say
 from bioduty_xl.layout.columns import Column, Sheet
 from bioduty_xl.layout.sheets import (
     REGISTER_ADDRESSES,
@@ -186,7 +187,9 @@ def read_tables(content: bytes, name: str) -> tuple[Tables, list[Problem]]:
             tables[sheet], wrong = _read_table(sheet, found, errors.get(title, ()))
             lost += wrong
     except (*_DAMAGE, CalamineError) as error:
-        raise PlanError(f"{name} 不是能打开的 Excel 工作簿（有密码的请先去掉）") from error
+        raise PlanError(
+            say("{name} 不是能打开的 Excel 工作簿（有密码的请先去掉）", name=name)
+        ) from error
     return tables, lost
 
 
@@ -231,11 +234,11 @@ def _look_through(content: bytes, name: str) -> _ErrorCells:
         return {}  # an old xls is never large
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         if sum(entry.file_size for entry in package.infolist()) > _MOST_BYTES:
-            raise PlanError(f"{name} 解开后太大，请把内容复制到新的登记表")
+            raise PlanError(say("{name} 解开后太大，请把内容复制到新的登记表", name=name))
         try:
             parts = _sheet_parts(package)
         except (KeyError, ParseError, DefusedXmlException) as error:
-            raise PlanError(f"{name} 不是能打开的 Excel 工作簿") from error
+            raise PlanError(say("{name} 不是能打开的 Excel 工作簿", name=name)) from error
         return {
             title: _errors_in(package, part, name)
             for title, part in parts.items()
@@ -266,7 +269,13 @@ def _errors_in(package: zipfile.ZipFile, part: str, name: str) -> list[tuple[int
         if _IS_ERROR.search(tag):
             errors.append((row, column))
         if (last_row + 1) * (last_column + 1) > _MOST_CELLS:
-            raise PlanError(f"{name} 的 {found[1].decode()} 也有内容，离表太远，请删去后重试")
+            raise PlanError(
+                say(
+                    "{name} 的 {cell} 也有内容，离表太远，请删去后重试",
+                    name=name,
+                    cell=found[1].decode(),
+                )
+            )
     return errors
 
 

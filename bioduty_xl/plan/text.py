@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bioduty_xl.errors import PlanError
+from bioduty_xl.language import say
 
 _DIGITS = "一二三四五六七八九"
 _SENTENCE_ENDS = ("。", "！", "？", "；")
@@ -38,7 +39,7 @@ def read_lines(path: Path) -> list[Line]:
     """
     suffix = path.suffix.lower()
     if not path.is_file():
-        raise PlanError(f"没有这个文件：{path}")
+        raise PlanError(say("没有这个文件：{path}", path=path))
     if suffix == ".txt":
         return [
             Line(no, text.strip())
@@ -49,7 +50,7 @@ def read_lines(path: Path) -> list[Line]:
         from bioduty_xl.plan.word import read_paragraphs
 
         return [Line(no, text, numbered) for no, text, numbered in read_paragraphs(path)]
-    raise PlanError(f"只能导入 txt 或 docx 文件，{path.name} 请先另存为 docx")
+    raise PlanError(say("只能导入 txt 或 docx 文件，{file} 请先另存为 docx", file=path.name))
 
 
 def number(chinese: str) -> int:
@@ -83,13 +84,20 @@ def mend_characters(text: str) -> tuple[str, tuple[str, ...]]:
     slips = []
     if "意見" in text:
         text = text.replace("意見", "意见")
-        slips.append("“意見”改为“意见”")
-    for kind, half, full in (("括号", "()", "（）"), ("冒号", ":", "：")):
+        slips.append(say("“意見”改为“意见”"))
+    for kind, half, full in ((say("括号"), "()", "（）"), (say("冒号"), ":", "：")):
         places = [match.start() for match in re.finditer(f"[{half}]", text)]
         for place in [place for place in places if _beside_chinese(text, place)]:
             wide = full[half.index(text[place])]
             context = text[max(0, place - 6) : place + 7]
-            slips.append(f"半角{kind}“{text[place]}”改为全角：…{context}…")
+            slips.append(
+                say(
+                    "半角{kind}“{mark}”改为全角：…{context}…",
+                    kind=kind,
+                    mark=text[place],
+                    context=context,
+                )
+            )
             text = text[:place] + wide + text[place + 1 :]
     return text, tuple(slips)
 
@@ -106,4 +114,4 @@ def _decode(path: Path) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise PlanError(f"{path.name} 既不是 UTF-8 也不是 GB18030 编码的文本")
+    raise PlanError(say("{file} 既不是 UTF-8 也不是 GB18030 编码的文本", file=path.name))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioduty_xl.errors import PlanError
+from bioduty_xl.language import say
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -60,7 +61,7 @@ def _open(path: Path) -> Document:
     try:
         return docx.Document(str(path))
     except damaged as error:
-        raise PlanError(f"{path.name} 不是能打开的 Word 文件（docx）") from error
+        raise PlanError(say("{file} 不是能打开的 Word 文件（docx）", file=path.name)) from error
 
 
 def _paragraphs(document: Document) -> Iterator[Paragraph]:

@@ -15,6 +15,7 @@ import pandas as pd
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.standing import Standing
 from bioduty_xl.errors import ConfigError
+from bioduty_xl.language import say
 from bioduty_xl.report.frames import given_out
 from bioduty_xl.report.rows import sound
 
@@ -30,7 +31,7 @@ def require_pyarrow() -> Any:
         import pyarrow.parquet  # a part that has to be asked for
     except ImportError:
         raise ConfigError(
-            "写 Parquet 文件需要 pyarrow，请先安装：pip install 'bioduty-xl[parquet]'"
+            say("写 Parquet 文件需要 pyarrow，请先安装：pip install 'bioduty-xl[parquet]'")
         ) from None
     return pa
 

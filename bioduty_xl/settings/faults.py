@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rapidfuzz import process, utils
 
+from bioduty_xl.language import listed, say
 from bioduty_xl.settings.places import Path, Places
 from bioduty_xl.settings.slips import Fault
 
@@ -40,28 +41,32 @@ class Known:
         """
         word = name.strip().lower()
         if word in self._by_word:
-            return f"，是否想写 {self._shown(self._by_word[word], table)}？"
+            return say("，是否想写 {key}？", key=self._shown(self._by_word[word], table))
         elsewhere = [key for key in self._keys if key[-1] == word and key[:-1] != table]
         if len(elsewhere) == 1:
-            return f"，它应写成 {self._shown(elsewhere[0], table)}"
+            return say("，它应写成 {key}", key=self._shown(elsewhere[0], table))
         here = [key[-1] for key in self._keys if key[:-1] == table]
         if likely := process.extractOne(
             word, here, processor=utils.default_process, score_cutoff=_LIKELY
         ):
-            return f"，是否想写 {likely[0]}？"
+            return say("，是否想写 {likely}？", likely=likely[0])
         everywhere = {key[-1]: key for key in self._keys}
         if likely := process.extractOne(
             word, everywhere.keys(), processor=utils.default_process, score_cutoff=_LIKELY + 15
         ):
-            return f"，是否想写 {self._shown(everywhere[likely[0]], table)}？"
-        return f"，这里可用的有：{'、'.join(sorted(here))}"
+            return say("，是否想写 {likely}？", likely=self._shown(everywhere[likely[0]], table))
+        return say("，这里可用的有：{known}", known=listed(sorted(here)))
 
     def meant_in_chinese(self, name: str) -> str:
         """The same for a name in Chinese of which it is not known where it stands; empty where
         nothing is like it.
         """
         likely = process.extractOne(name, self._by_word.keys(), score_cutoff=_LIKELY)
-        return f"，是否想写 {self._shown(self._by_word[likely[0]], None)}？" if likely else ""
+        return (
+            say("，是否想写 {likely}？", likely=self._shown(self._by_word[likely[0]], None))
+            if likely
+            else ""
+        )
 
     def field(self, path: Path) -> FieldInfo | None:
         """The declaration of a key, within a mapping that of the mapping; None where there is
@@ -88,7 +93,11 @@ class Known:
                 f"[{whole}]" if _model_in(field.annotation) is field.annotation else f"[[{whole}]]"
             )
         *above, name = key
-        return name if tuple(above) == table else f"[{'.'.join(above)}] 一节的 {name}"
+        return (
+            name
+            if tuple(above) == table
+            else say("[{table}] 一节的 {name}", table=".".join(above), name=name)
+        )
 
     @cached_property
     def _keys(self) -> tuple[tuple[str, ...], ...]:
@@ -129,7 +138,9 @@ def faults_of(errors: Sequence[Mapping[str, Any]], known: Known, places: Places)
         path = _written(error["loc"])
         place = places.of(path)
         message = _message(error, path, known)
-        found[place, path] = Fault(place, f"{dotted(path)}：{message}" if path else message)
+        found[place, path] = Fault(
+            place, say("{key}：{message}", key=dotted(path), message=message) if path else message
+        )
     return sorted(found.values())
 
 
@@ -147,20 +158,31 @@ def _message(error: Mapping[str, Any], path: Path, known: Known) -> str:
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         table = tuple(str(part) for part in path[:-1] if not isinstance(part, int))
-        return f"没有这一项{known.meant(str(path[-1]), table)}"
+        return say("没有这一项{hint}", hint=known.meant(str(path[-1]), table))
     if kind == "missing":
-        return "缺少这一项，请补上"
+        return say("缺少这一项，请补上")
     if kind == "value_error":
-        return str(error["ctx"]["error"])
+        return _sentence(error["ctx"]["error"])
     said = _shape(kind, value, path, known) or _limit(error) or error["msg"]
-    return said if isinstance(value, dict) else f"“{_excerpt(value)}”不能用，{said}"
+    return (
+        said
+        if isinstance(value, dict)
+        else say("“{value}”不能用，{said}", value=_excerpt(value), said=said)
+    )
+
+
+def _sentence(error: ValueError) -> str:
+    """What a check of ours said, as it said it; `str` would forget how to say it in English."""
+    said = error.args[0]
+    assert isinstance(said, str), "checks say what is wrong"
+    return said
 
 
 _MOST_SHOWN = 40
 
 
 def _excerpt(value: object) -> str:
-    text = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = listed(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
@@ -172,14 +194,16 @@ def _shape(kind: str, value: object, path: Path, known: Known) -> str | None:
     if kind in ("tuple_type", "frozen_set_type", "list_type"):
         field = known.field(path)
         if field is not None and _model_in(field.annotation):
-            return f"应写成 [[{name}]]（双方括号），每节一条"
-        return f"应写成列表，用方括号，如 {path[-1]} = [{_literal(value)}]"
+            return say("应写成 [[{name}]]（双方括号），每节一条", name=name)
+        return say(
+            "应写成列表，用方括号，如 {key} = [{value}]", key=path[-1], value=_literal(value)
+        )
     if kind.startswith(("int_", "float_")):
-        return "应写数字，不加引号" if "from_float" not in kind else "应写整数"
+        return say("应写数字，不加引号") if "from_float" not in kind else say("应写整数")
     if kind in ("string_type", "path_type"):
-        return f'应写文字，加引号，如 "{_excerpt(value)}"'
+        return say('应写文字，加引号，如 "{value}"', value=_excerpt(value))
     if kind == "enum":
-        return f"只能写：{_choices(known.field(path))}"
+        return say("只能写：{known}", known=_choices(known.field(path)))
     return None
 
 
@@ -187,10 +211,10 @@ def _table(path: Path, known: Known) -> str:
     name = dotted(path)
     field = known.field(path)
     if isinstance(path[-1], int):
-        return f"应写成 [[{name}]] 一节，其中每行一项"
+        return say("应写成 [[{name}]] 一节，其中每行一项", name=name)
     if field is not None and get_origin(field.annotation) is not None:
-        return '应写成花括号，如 {NO_FIGURE = "ERROR"}'
-    return f"应写成 [{name}] 一节，其中每行一项"
+        return say('应写成花括号，如 {{NO_FIGURE = "ERROR"}}')
+    return say("应写成 [{name}] 一节，其中每行一项", name=name)
 
 
 def _literal(value: object) -> str:
@@ -199,7 +223,7 @@ def _literal(value: object) -> str:
 
 def _choices(field: FieldInfo | None) -> str:
     found = _enum_in(field.annotation) if field else None
-    return "、".join(str(one.value) for one in found) if found else ""
+    return listed(str(one.value) for one in found) if found else ""
 
 
 def _enum_in(annotation: Any) -> type[Enum] | None:
@@ -208,10 +232,14 @@ def _enum_in(annotation: Any) -> type[Enum] | None:
     return next(filter(None, map(_enum_in, get_args(annotation))), None)
 
 
-_BOUNDS = {"ge": "不能小于", "gt": "应大于", "le": "不能大于", "lt": "应小于"}
+_BOUNDS = {"ge": say("不能小于"), "gt": say("应大于"), "le": say("不能大于"), "lt": say("应小于")}
 
 
 def _limit(error: Mapping[str, Any]) -> str | None:
     bounds = error.get("ctx", {})
-    said = [f"{words} {bounds[sign]}" for sign, words in _BOUNDS.items() if sign in bounds]
-    return "、".join(said) if re.match("greater|less", error["type"]) else None
+    said = listed(
+        say("{words} {bound}", words=words, bound=bounds[sign])
+        for sign, words in _BOUNDS.items()
+        if sign in bounds
+    )
+    return said if re.match("greater|less", error["type"]) else None

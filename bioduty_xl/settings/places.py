@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+from bioduty_xl.language import Said, say
 
 Path = tuple[str | int, ...]
 """Names of tables and keys, and numbers within arrays, as in the error of a model."""
@@ -27,8 +29,10 @@ class Place:
     line: int
     column: int = 1
 
-    def __str__(self) -> str:
-        return f"第 {self.line} 行第 {self.column} 列"
+    @property
+    def said(self) -> Said:
+        """As people speak of it."""
+        return say("第 {line} 行第 {column} 列", line=self.line, column=self.column)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Places:
-    """The keys of one text."""
+    """The keys of one text. Settings that say the same are equal, wherever their keys stand."""
 
-    text: str
+    text: str = field(compare=False)
 
     def of(self, path: Path) -> Place:
         """Where a key stands; of one that is not there, the table that should have it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
+from bioduty_xl.language import Said, listed, say
 from bioduty_xl.settings.places import Place, Places, Sighting
 
 DROPPED = "__slip_"
@@ -36,8 +37,10 @@ class Fault:
     message: str
     is_guess: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.place}：{self.message}"
+    @property
+    def said(self) -> Said:
+        """The whole of it as a line."""
+        return say("{place}：{message}", place=self.place.said, message=self.message)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,9 @@ def _parsed(data: dict[str, Any], text: str, faults: list[Fault]) -> Parsed:
         if names := [str(part) for part in seen.path if not isinstance(part, int)]:
             keys.setdefault(seen.place.line, ".".join(names))
     named = (
-        replace(one, message=f"{key}：{one.message}") if key and DROPPED not in key else one
+        replace(one, message=say("{key}：{message}", key=key, message=one.message))
+        if key and DROPPED not in key
+        else one
         for one in faults
         for key in [keys.get(one.place.line)]
     )
@@ -177,9 +182,11 @@ def _clash(first: Sighting, second: Sighting) -> bool:
 def _left_out(one: Sighting, first: Sighting, line: str, beside: int) -> _Repeated | None:
     name = ".".join(str(part) for part in one.path if not isinstance(part, int))
     if one.is_heading:
-        said = f"[{name}] 在第 {first.place.line} 行已经有了，请把两处合并成一节"
+        said = say(
+            "[{name}] 在第 {line} 行已经有了，请把两处合并成一节", name=name, line=first.place.line
+        )
         return _Repeated(Fault(one.place, said), f"[{DROPPED}{one.place.line}]")
-    said = f"{name}：第 {first.place.line} 行已经写过，请删去一处"
+    said = say("{name}：第 {line} 行已经写过，请删去一处", name=name, line=first.place.line)
     rest = line.partition("=")[2]
     mended = f"{DROPPED}{one.place.line} ={rest}" if beside == 1 else f"# {line}"
     return _Repeated(Fault(one.place, said), mended)
@@ -259,10 +266,10 @@ _PLAIN = str.maketrans(
 )
 _WIDE = re.compile("[＝，、［］｛｝【】．：＃\u3000\u00a0\u200b\ufeff]")
 _BLANKS = {
-    "\u3000": "全角空格",
-    "\u00a0": "不间断空格",
-    "\u200b": "看不见的字符",
-    "\ufeff": "看不见的字符",
+    "\u3000": say("全角空格"),
+    "\u00a0": say("不间断空格"),
+    "\u200b": say("看不见的字符"),
+    "\ufeff": say("看不见的字符"),
 }
 
 
@@ -272,9 +279,10 @@ def _windows_path(line: str, _: str) -> _Slip | None:
         path = found[1]
         if re.fullmatch(r"(?:[^\\]|\\\\)*", path):
             continue
-        message = (
-            f"Windows 路径要用单引号，写成 '{path.rstrip(chr(92))}'，"
-            f'或者把 \\ 改成 /，写成 "{path.replace(chr(92), "/")}"'
+        message = say(
+            "Windows 路径要用单引号，写成 '{path}'，或者把 \\ 改成 /，写成 \"{slashed}\"",
+            path=path.rstrip(chr(92)),
+            slashed=path.replace(chr(92), "/"),
         )
         mended = line.replace(found[0], found[0].replace("\\", "/"))
         return _Slip(found.start() + 1, message, mended)
@@ -289,7 +297,7 @@ def _wide_quotes(line: str, bare: str) -> _Slip | None:
         ("'" if char in "‘’＇" else '"') if seen in _WIDE_QUOTES else char
         for char, seen in zip(line, bare, strict=True)
     )
-    message = f'中文（全角）引号 {line[at]} 要改成英文引号 "，两头都要改'
+    message = say('中文（全角）引号 {sign} 要改成英文引号 "，两头都要改', sign=line[at])
     return _Slip(at + 1, message, _with_even_quotes(mended))
 
 
@@ -303,15 +311,20 @@ def _wide_signs(line: str, bare: str) -> _Slip | None:
     if not found:
         return None
     at = min(bare.index(sign) for sign in found)
-    names = "，".join(
-        f"{_BLANKS[sign]}要删去" if sign in _BLANKS else f"“{sign}”要改成“{sign.translate(_PLAIN)}”"
-        for sign in found
+    names = listed(
+        (
+            say("{blank}要删去", blank=_BLANKS[sign])
+            if sign in _BLANKS
+            else say("“{sign}”要改成“{plain}”", sign=sign, plain=sign.translate(_PLAIN))
+            for sign in found
+        ),
+        say("，"),
     )
     mended = "".join(
         char.translate(_PLAIN) if _WIDE.match(seen) else char
         for char, seen in zip(line, bare, strict=True)
     )
-    return _Slip(at + 1, f"符号要用半角（英文）的：{names}", mended)
+    return _Slip(at + 1, say("符号要用半角（英文）的：{names}", names=names), mended)
 
 
 def _open_quote(line: str, bare: str) -> _Slip | None:
@@ -321,7 +334,7 @@ def _open_quote(line: str, bare: str) -> _Slip | None:
     closed = f"{line.partition('#')[0].rstrip()}{line[at]}"
     if _has_open_quote(closed):
         return None
-    return _Slip(at + 1, f"引号 {line[at]} 没有成对，文字的两头各要一个", closed)
+    return _Slip(at + 1, say("引号 {sign} 没有成对，文字的两头各要一个", sign=line[at]), closed)
 
 
 def _has_open_quote(line: str) -> bool:
@@ -335,7 +348,9 @@ def _open_heading(_: str, bare: str) -> _Slip | None:
         return None
     name = found[2].strip()
     right = f"[[{name}]]" if len(found[1]) == 2 else f"[{name}]"
-    return _Slip(found.start(1) + 1, f"节名的方括号没有配对，应写成 {right}", right)
+    return _Slip(
+        found.start(1) + 1, say("节名的方括号没有配对，应写成 {right}", right=right), right
+    )
 
 
 _KEY = r"^\s*(?P<key>[\w.\-\x01]+)\s*"
@@ -345,9 +360,11 @@ def _no_equals(line: str, bare: str) -> _Slip | None:
     found = re.match(_KEY + r"(?:(?P<colon>:)|(?<=\s)(?=[\x01\d\[{]))", bare)
     if found is None:
         return None
-    what = "冒号" if found["colon"] else "空格"
+    what = say("冒号") if found["colon"] else say("空格")
     mended = f"{line[: found.end('key')]} = {line[found.end() :].lstrip()}"
-    return _Slip(found.end("key") + 1, f"设置名和值之间用等号（=），不用{what}", mended)
+    return _Slip(
+        found.end("key") + 1, say("设置名和值之间用等号（=），不用{what}", what=what), mended
+    )
 
 
 def _time_of_day(line: str, bare: str) -> _Slip | None:
@@ -355,7 +372,7 @@ def _time_of_day(line: str, bare: str) -> _Slip | None:
         right = f"{int(found[1]):02}:{found[2]}:{found[3] or '00'}"
         if found[0] != right:
             mended = line[: found.start()] + right + line[found.end() :]
-            return _Slip(found.start() + 1, f"时刻要写到秒，写成 {right}", mended)
+            return _Slip(found.start() + 1, say("时刻要写到秒，写成 {right}", right=right), mended)
     return None
 
 
@@ -381,28 +398,32 @@ def _value(line: str, bare: str, number: int) -> _Slip | None:
 def _meant_value(value: str) -> tuple[str, str] | None:
     """What is wrong with a value without quotes, and what is right."""
     if not value:
-        return "等号后面没有写值；不需要这一项的，请删去这一行", "0"
+        return say("等号后面没有写值；不需要这一项的，请删去这一行"), "0"
     if day := _DATE.fullmatch(value):
         return _meant_date(value, day)
     if value.lower() in ("true", "false"):
-        return f"应写小写的 {value.lower()}", value.lower()
+        return say("应写小写的 {value}", value=value.lower()), value.lower()
     unit = re.fullmatch(r"0*(\d+(?:\.\d+)?)\s*([^\d\s.:+\-]*)", value)
     if unit and value != unit[1]:
-        said = f"只写数字，不写单位“{unit[2]}”" if unit[2] else "数字的前面不要加 0"
-        return f"{said}：{unit[1]}", unit[1]
+        said = (
+            say("只写数字，不写单位“{unit}”", unit=unit[2])
+            if unit[2]
+            else say("数字的前面不要加 0")
+        )
+        return say("{said}：{number}", said=said, number=unit[1]), unit[1]
     if re.fullmatch(r"[\d:.TZ+\- ]+", value) or "=" in value or not value.isprintable():
         return None
     escaped = value.replace("\\", "/").replace('"', "")
     quoted = f"'{value}'" if "\\" in value else f'"{value}"'
-    return f"文字要加英文引号，写成 {quoted}", f'"{escaped}"'
+    return say("文字要加英文引号，写成 {quoted}", quoted=quoted), f'"{escaped}"'
 
 
 def _meant_date(value: str, day: re.Match[str]) -> tuple[str, str] | None:
     try:
         right = date(int(day[1]), int(day[2]), int(day[3])).isoformat()
     except ValueError:
-        return f"没有“{value}”这一天", "2000-01-01"
-    return (f"日期要写成 {right}", right) if right != value else None
+        return say("没有“{value}”这一天", value=value), "2000-01-01"
+    return (say("日期要写成 {right}", right=right), right) if right != value else None
 
 
 def _stray_wide_quote(line: str, bare: str) -> _Slip | None:
@@ -412,7 +433,7 @@ def _stray_wide_quote(line: str, bare: str) -> _Slip | None:
     if not any(ord(char) > 127 for char in bare.replace("\1", "")):
         return None
     at = next(n for n, char in enumerate(line) if char in _WIDE_QUOTES)
-    message = f'中文（全角）引号 {line[at]} 要改成英文引号 "，两头都要改'
+    message = say('中文（全角）引号 {sign} 要改成英文引号 "，两头都要改', sign=line[at])
     return _Slip(at + 1, message, f"# {line}")
 
 
@@ -436,28 +457,32 @@ def _chinese_name(line: str, bare: str, meant: Callable[[str], str], number: int
     if found is None:
         return None
     name = found[2]
-    message = f"“{name}”不能用：设置名都是英文（中文的名称 TOML 要加引号，而这里没有）{meant(name)}"
+    message = say(
+        "“{name}”不能用：设置名都是英文（中文的名称 TOML 要加引号，而这里没有）{hint}",
+        name=name,
+        hint=meant(name),
+    )
     drop = f"{DROPPED}{number}"
     mended = line[: found.start(2)] + drop + line[found.end(2) :]
     return _Slip(found.start(2) + 1, message, mended)
 
 
 _RAW = (
-    ("Unclosed array", "方括号 [ 没有配对的 ]，或者其中少了逗号"),
-    ("Unclosed inline", "花括号 { 没有配对的 }，或者少了逗号"),
-    ("Unterminated", "引号没有成对"),
-    ('Expected "', "引号没有成对"),
-    ("Unescaped", "双引号里的 \\ 要写成 \\\\，或者改用单引号"),
-    ("Invalid hex", "双引号里的 \\ 要写成 \\\\，或者改用单引号"),
-    ("Invalid date", "没有这样的日期或者时刻"),
-    ("Expected newline", "这一行的值写完以后还有多余的内容；一行只写一项，说明写在 # 后面"),
-    ("Expected '='", "设置名后面没有等号"),
-    ("Invalid value", "值不能这样写；文字要加英文引号"),
-    ("Invalid statement", "这一行不是“设置名 = 值”，也不是 [节名]；说明写在 # 后面"),
-    *((said, "这一项已经写过，请删去一处") for said in _TWICE),
+    ("Unclosed array", say("方括号 [ 没有配对的 ]，或者其中少了逗号")),
+    ("Unclosed inline", say("花括号 {{ 没有配对的 }}，或者少了逗号")),
+    ("Unterminated", say("引号没有成对")),
+    ('Expected "', say("引号没有成对")),
+    ("Unescaped", say("双引号里的 \\ 要写成 \\\\，或者改用单引号")),
+    ("Invalid hex", say("双引号里的 \\ 要写成 \\\\，或者改用单引号")),
+    ("Invalid date", say("没有这样的日期或者时刻")),
+    ("Expected newline", say("这一行的值写完以后还有多余的内容；一行只写一项，说明写在 # 后面")),
+    ("Expected '='", say("设置名后面没有等号")),
+    ("Invalid value", say("值不能这样写；文字要加英文引号")),
+    ("Invalid statement", say("这一行不是“设置名 = 值”，也不是 [节名]；说明写在 # 后面")),
+    *((said, say("这一项已经写过，请删去一处")) for said in _TWICE),
 )
 
 
 def _raw(said: str) -> str:
-    words = next((words for start, words in _RAW if said.startswith(start)), "写法不对")
-    return f"{words}（{said}）"
+    words = next((words for start, words in _RAW if said.startswith(start)), say("写法不对"))
+    return say("{words}（{said}）", words=words, said=said)

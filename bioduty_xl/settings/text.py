@@ -6,13 +6,14 @@ import codecs
 from pathlib import Path
 
 from bioduty_xl.errors import ConfigError
+from bioduty_xl.language import say
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_HOW = "请用记事本打开，选“文件”—“另存为”，“编码”选“UTF-8”，保存后再试"
+_HOW = say("请用记事本打开，选“文件”—“另存为”，“编码”选“UTF-8”，保存后再试")
 
 
 def read_text(path: Path) -> str:
@@ -39,9 +40,20 @@ def read_text(path: Path) -> str:
 def _refusal(path: Path, raw: bytes, error: UnicodeDecodeError) -> str:
     line = raw.count(b"\n", 0, error.start) + 1
     if b"\0" in raw:
-        return f"{path} 是 UTF-16 编码而没有标记，不能读取；{_HOW}"
+        return say("{path} 是 UTF-16 编码而没有标记，不能读取；{how}", path=path, how=_HOW)
     try:
         said = raw.decode("gb18030").splitlines()[line - 1].strip()
     except (UnicodeDecodeError, IndexError):
-        return f"{path} 第 {line} 行不是 UTF-8 编码的文字，文件可能已损坏；{_HOW}"
-    return f"{path} 存成了 GBK（ANSI）编码（第 {line} 行：{said}）；{_HOW}"
+        return say(
+            "{path} 第 {line} 行不是 UTF-8 编码的文字，文件可能已损坏；{how}",
+            path=path,
+            line=line,
+            how=_HOW,
+        )
+    return say(
+        "{path} 存成了 GBK（ANSI）编码（第 {line} 行：{said}）；{how}",
+        path=path,
+        line=line,
+        said=said,
+        how=_HOW,
+    )
