@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from bioduty_xl.domain.plan import ALL_GROUNDS, Plan, fold
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.evidence import gather
+from bioduty_xl.fanout import Lost, hand_over, result_of
 from bioduty_xl.layout.atomic import write_beside_if_open
 from bioduty_xl.layout.sheets import PROVINCE_BOOK
 from bioduty_xl.ledger import Closing, Ledger
@@ -33,6 +34,11 @@ _log = logging.getLogger(__name__)
 
 WINDOW = 16
 """So many folders are handed to an executor at a time."""
+
+PATIENCE = 600
+"""Seconds that a worker may take for a folder before it is read here: a city's collection takes
+some, one of ten thousand units a minute.
+"""
 
 _NAMED = 3
 """So many names are listed before “等”."""
@@ -282,20 +288,20 @@ def _in_order(orders: Sequence[Order], executor: Executor | None) -> Iterator[Re
 
 
 def _submitted(executor: Executor, order: Order) -> Future[Reading] | None:
-    """The order under way; None where the executor has lost a worker and takes no more."""
+    """The order under way; None where the executor takes no more."""
     try:
-        return executor.submit(read_city, order)
-    except BrokenExecutor:
+        return hand_over(executor, read_city, order)
+    except Lost:
         return None
 
 
 def _result(order: Order, future: Future[Reading] | None) -> Reading:
-    """What came of an order; what a dead worker has left is read here."""
-    try:
-        if future is not None:
-            return future.result()
-    except BrokenExecutor:
-        _log.warning("a reading process died; its folders are read one after the other")
+    """What came of an order; what a worker has not done is done here."""
+    if future is not None:
+        try:
+            return result_of(future, PATIENCE)
+        except Lost as lost:
+            _log.warning("a worker could not read a folder (%s); reading it here", lost)
     return read_city(order)
 
 

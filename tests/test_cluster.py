@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ from books import FILLED, fill
 from commands import bioduty, failed
 
 import bioduty_xl
-from bioduty_xl import Workspace
+from bioduty_xl import Province, Workspace, rollup
+from bioduty_xl import cluster as cluster_module
 from bioduty_xl.cluster import executor_of
-from bioduty_xl.errors import ConfigError
+from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.intake import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -34,10 +37,11 @@ def free_port():
 
 
 @contextmanager
-def started(folder, *arguments):
+def started(folder, *arguments, path=None):
     """A process of dask's, ended with the block."""
     root = str(Path(bioduty_xl.__file__).parents[1])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    if path is None:
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     log = (folder / f"{arguments[0]}.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
@@ -57,18 +61,36 @@ def started(folder, *arguments):
         log.close()
 
 
+@dataclass
+class Cluster:
+    """A scheduler's address, its process, and those of its workers."""
+
+    name: str
+    scheduler: subprocess.Popen
+    workers: list[subprocess.Popen]
+
+
+@contextmanager
+def cluster_of(folder, workers, path=None):
+    """A scheduler with so many workers; `path` is their Python path where it is another."""
+    port = free_port()
+    worker = ("dask_worker", f"tcp://127.0.0.1:{port}", *("--nthreads", "1", "--no-nanny"))
+    with ExitStack() as stack:
+        scheduler = ("dask_scheduler", "--port", str(port), "--no-dashboard")
+        yield Cluster(
+            f"dask://127.0.0.1:{port}",
+            stack.enter_context(started(folder, *scheduler)),
+            [
+                stack.enter_context(started(folder, *worker, "--no-dashboard", path=path))
+                for _ in range(workers)
+            ],
+        )
+
+
 @pytest.fixture
 def cluster(tmp_path):
-    """(name, worker processes) of a scheduler with two workers."""
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    worker = ("dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    with (
-        started(tmp_path, "dask_scheduler", "--port", str(port), "--no-dashboard"),
-        started(tmp_path, *worker) as one,
-        started(tmp_path, *worker) as two,
-    ):
-        yield f"dask://127.0.0.1:{port}", [one, two]
+    with cluster_of(tmp_path, 2) as made:
+        yield made
 
 
 def wait_for_workers(executor, count):
@@ -105,7 +127,7 @@ def twin_of(ws, root):
 
 
 class KillingOne(Executor):
-    """An executor that hands over to another, and kills a worker when so much is under way."""
+    """An executor that hands over to another, and kills a process when so much was handed over."""
 
     def __init__(self, inner, victim, after):
         self.inner, self.victim, self.after, self.submitted = inner, victim, after, 0
@@ -113,7 +135,7 @@ class KillingOne(Executor):
     def submit(self, function, /, *arguments):
         self.submitted += 1
         if self.submitted == self.after:
-            os.killpg(self.victim.pid, signal.SIGKILL)
+            os.kill(self.victim.pid, signal.SIGKILL)
         return self.inner.submit(function, *arguments)
 
 
@@ -121,14 +143,13 @@ def test_a_cluster_reads_as_this_machine_does_also_when_a_worker_is_killed(
     full, cluster, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(reading, "CHUNK", 2)
-    name, workers = cluster
     twin = twin_of(full, tmp_path / "twin")
     here = full.collect(as_of=AS_OF)
-    with executor_of(name) as executor:
+    with executor_of(cluster.name) as executor:
         wait_for_workers(executor, 2)
-        killing = KillingOne(executor, workers[0], after=4)
+        killing = KillingOne(executor, cluster.workers[0], after=4)
         there = twin.collect(as_of=AS_OF, executor=killing)
-    assert workers[0].poll() == -signal.SIGKILL
+    assert cluster.workers[0].poll() == -signal.SIGKILL
     assert killing.submitted == 20
     assert told(there) == told(here)
     assert len(there.files) == 40
@@ -136,28 +157,82 @@ def test_a_cluster_reads_as_this_machine_does_also_when_a_worker_is_killed(
     assert books[0] == books[1]
 
 
-class Dead(Executor):
-    """An executor whose workers are all gone."""
+def accepted(collected):
+    return sum(report.verdict == "accepted" for report in collected.files)
+
+
+def test_a_scheduler_that_dies_in_the_middle_costs_no_file(full, cluster, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    with executor_of(cluster.name) as executor:
+        killing = KillingOne(executor, cluster.scheduler, after=4)
+        assert accepted(full.collect(as_of=AS_OF, executor=killing)) == 38
+    assert cluster.scheduler.poll() == -signal.SIGKILL
+
+
+def test_workers_that_all_die_are_not_waited_for(full, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    monkeypatch.setattr(reading.Reading, "_patience", lambda *_: 5)
+    with cluster_of(tmp_path, 1) as cluster, executor_of(cluster.name) as executor:
+        killing = KillingOne(executor, cluster.workers[0], after=4)
+        assert accepted(full.collect(as_of=AS_OF, executor=killing)) == 38
+
+
+def test_a_pool_whose_process_dies_costs_no_file(full, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(os.getpid).result()
+        (victim,) = pool._processes.values()
+        killing = KillingOne(pool, victim, after=4)
+        assert accepted(full.collect(as_of=AS_OF, executor=killing)) == 38
+
+
+class Failing(Executor):
+    """An executor that fails in one way."""
+
+    def __init__(self, way):
+        self.way = way
 
     def submit(self, function, /, *arguments):
-        from concurrent.futures import Future
-
         future = Future()
-        future.set_exception(RuntimeError("no workers left"))
+        if self.way == "refuses":
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if self.way == "fails":
+            future.set_exception(RuntimeError("no workers left"))
+        if self.way == "cancels":
+            future.cancel()
         return future
 
 
-def test_what_no_worker_can_read_is_read_here(full):
-    collected = full.collect(as_of=AS_OF, executor=Dead())
-    assert len([one for one in collected.files if one.verdict == "accepted"]) == 38
+@pytest.mark.parametrize("way", ["refuses", "fails", "cancels", "never answers"])
+def test_what_no_worker_does_is_done_here(full, way, monkeypatch):
+    monkeypatch.setattr(reading.Reading, "_patience", lambda *_: 1)
+    monkeypatch.setattr(rollup, "PATIENCE", 1)
+    executor = Failing(way)
+    assert accepted(full.collect(as_of=AS_OF, executor=executor)) == 38
+    province = Province.read([full.root], "2024Q2", as_of=AS_OF, executor=executor)
+    assert not province.evidence.left_out
+
+
+def test_no_more_bytes_are_with_the_workers_than_memory_has_room_for(full, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    monkeypatch.setattr(reading, "SENT_BYTES", 100_000)
+    most = []
+
+    class Watching(ThreadPoolExecutor):
+        def submit(self, function, /, terms, sent):
+            most.append(sum(len(content) for _, content in sent))
+            return super().submit(function, terms, sent)
+
+    with Watching(1) as executor:
+        assert accepted(full.collect(as_of=AS_OF, executor=executor)) == 38
+    assert 0 < len(most) < 19  # of twenty chunks; the others were read here
 
 
 def test_the_command_line_takes_a_cluster_by_its_address(full, cluster):
-    name, _ = cluster
     done = json.loads(
         bioduty(
             *("collect", "--json", "--as-of", AS_OF, "--workspace", full.root),
-            *("--executor", name),
+            *("--executor", cluster.name),
             expect=3,
         )
     )
@@ -168,5 +243,40 @@ def test_an_address_that_is_none_is_a_sentence(q2):
     with pytest.raises(ConfigError, match="dask://"), executor_of("spark://somewhere"):
         pass
     at = ("collect", "--workspace", q2.root, "--executor")
-    assert "dask://主机:端口" in failed(*at, "somewhere:8786", expect=2)
+    for none in ("somewhere:8786", "dask://here", "dask://here:abc", "dask://h:0", "dask:///x"):
+        assert "dask://主机:端口" in failed(*at, none, expect=2)
     assert "连接不上" in failed(*at, f"dask://127.0.0.1:{free_port()}", expect=1)
+
+
+_WITHOUT = """
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = classmethod(
+    lambda _, name, *more: None if name == "bioduty_xl" else find(name, *more)
+)
+"""
+
+
+def without_the_package(folder):
+    """A Python path by which an interpreter does not find the package, though it is installed."""
+    (folder / "without").mkdir()
+    (folder / "without" / "sitecustomize.py").write_text(_WITHOUT, encoding="utf-8")
+    return str(folder / "without")
+
+
+def test_a_cluster_without_workers_or_with_one_that_lacks_the_package_is_a_sentence(
+    q2, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cluster_module, "_SECONDS", 3)
+    with (
+        cluster_of(tmp_path, 0) as made,
+        pytest.raises(BiodutyError, match="没有工作进程"),
+        executor_of(made.name),
+    ):
+        pass
+    monkeypatch.setattr(cluster_module, "_SECONDS", 30)
+    with cluster_of(tmp_path, 1, without_the_package(tmp_path)) as made:
+        with pytest.raises(BiodutyError, match="没有安装 bioduty-xl"), executor_of(made.name):
+            pass
+        assert made.workers[0].poll() is None

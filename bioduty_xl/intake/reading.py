@@ -14,8 +14,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
+from bioduty_xl.fanout import Lost, hand_over, result_of
 from bioduty_xl.intake.sandbox import Original, Sandbox, Terms
 
 _log = logging.getLogger(__name__)
@@ -29,8 +31,30 @@ CHUNK_BYTES = 8 << 20
 _MOST_PROCESSES = 4
 """Reading processes of this machine: what more of them read the parent could not judge in time."""
 
-Started = Sequence[tuple[Sequence[str], Future[list[str]]]]
-"""Chunks that are being read, each with what will be said of its files."""
+SENT_BYTES = 128 << 20
+"""Bytes that are with workers elsewhere at once; they are held in memory here and there."""
+
+_GRACE = 60
+"""Seconds that a chunk may take beyond those of its files: to travel, for a process to start."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Files that are being read.
+
+    Attributes:
+        hashes: which.
+        sent: bytes of them that were sent elsewhere.
+        future: what will be said of each.
+    """
+
+    hashes: Sequence[str]
+    sent: int
+    future: Future[list[str]]
+
+
+Started = Sequence[_Chunk]
+"""Chunks that are being read."""
 
 
 class Reading(AbstractContextManager["Reading"]):
@@ -55,10 +79,13 @@ class Reading(AbstractContextManager["Reading"]):
         self._terms = terms
         self._originals = originals
         self._elsewhere = executor
+        self._sent: list[_Chunk] = []
         self._pool = _Pool(in_all)
         self._here = ThreadPoolExecutor(processes())
 
     def __exit__(self, *_: object) -> None:
+        for chunk in self._sent:
+            chunk.future.cancel()
         self._here.shutdown(cancel_futures=True)
         self._pool.close()
 
@@ -71,7 +98,7 @@ class Reading(AbstractContextManager["Reading"]):
 
     def start(self, hashes: Sequence[str]) -> Started:
         """Begin to read originals; each once."""
-        return [(chunk, self._submit(chunk)) for chunk in self._chunks(dict.fromkeys(hashes))]
+        return [self._submit(chunk) for chunk in self._chunks(dict.fromkeys(hashes))]
 
     def answers(self, started: Started) -> dict[str, str]:
         """What is said of each original, by SHA-256, when all are read: see `raw.opened`.
@@ -79,7 +106,7 @@ class Reading(AbstractContextManager["Reading"]):
         Raises:
             BiodutyError: no reading process can be started; the files are not to blame.
         """
-        return {sha: said for chunk, future in started for sha, said in self._told(chunk, future)}
+        return {sha: said for chunk in started for sha, said in self._told(chunk)}
 
     def look_at(self, path: Path, sha256: str) -> str:
         """What is said of a file anywhere, at once and here."""
@@ -97,22 +124,59 @@ class Reading(AbstractContextManager["Reading"]):
         if chunk:
             yield chunk
 
-    def _submit(self, chunk: Sequence[str]) -> Future[list[str]]:
-        if self._elsewhere is not None and all(map(self._can_be_sent, chunk)):
-            sent = [(sha256, (self._originals / sha256).read_bytes()) for sha256 in chunk]
-            return self._elsewhere.submit(read_sent, self._terms, sent)
-        return self._submit_here(chunk)
+    def _submit(self, hashes: Sequence[str]) -> _Chunk:
+        size = sum(map(self._size, hashes))
+        under_way = sum(chunk.sent for chunk in self._sent)
+        if under_way + size <= SENT_BYTES and all(map(self._can_be_sent, hashes)):
+            sent = self._send(hashes, size)
+            if sent is not None:
+                return sent
+        return _Chunk(hashes, 0, self._submit_here(hashes))
 
-    def _submit_here(self, chunk: Sequence[str]) -> Future[list[str]]:
-        asked = [Original(str((self._originals / sha256).resolve()), sha256) for sha256 in chunk]
+    def _send(self, hashes: Sequence[str], size: int) -> _Chunk | None:
+        """The chunk with the workers elsewhere; None where there are none."""
+        if self._elsewhere is None:
+            return None
+        files = [(sha256, (self._originals / sha256).read_bytes()) for sha256 in hashes]
+        try:
+            future = hand_over(self._elsewhere, read_sent, self._terms, files)
+        except Lost as lost:
+            self._give_up(lost)
+            return None
+        self._sent.append(_Chunk(hashes, size, future))
+        return self._sent[-1]
+
+    def _submit_here(self, hashes: Sequence[str]) -> Future[list[str]]:
+        asked = [Original(str((self._originals / sha256).resolve()), sha256) for sha256 in hashes]
         return self._here.submit(self._pool.read, self._terms, asked)
 
-    def _told(self, chunk: Sequence[str], future: Future[list[str]]) -> Iterator[tuple[str, str]]:
-        error = future.exception() if self._elsewhere is not None else None
-        if error is not None:
-            _log.warning("a worker could not read (%s); reading here", type(error).__name__)
-            future = self._submit_here(chunk)
-        return zip(chunk, future.result(), strict=True)
+    def _told(self, chunk: _Chunk) -> Iterator[tuple[str, str]]:
+        return zip(chunk.hashes, self._said(chunk), strict=True)
+
+    def _said(self, chunk: _Chunk) -> list[str]:
+        """What is said of a chunk's files; what workers elsewhere have not read is read here."""
+        if not chunk.sent:
+            return chunk.future.result()
+        self._sent.remove(chunk)
+        try:
+            return result_of(chunk.future, self._patience(chunk))
+        except Lost as lost:
+            if isinstance(lost.__cause__, TimeoutError):
+                self._give_up(lost)
+            else:
+                _log.warning("a worker could not read (%s); reading here", lost)
+            return self._submit_here(chunk.hashes).result()
+
+    def _patience(self, chunk: _Chunk) -> float:
+        """Seconds to wait for a chunk; none where the workers were given up meanwhile."""
+        if self._elsewhere is None:
+            return 0
+        return _GRACE + len(chunk.hashes) * self._terms.most_seconds
+
+    def _give_up(self, lost: Lost) -> None:
+        """Read here from now on."""
+        _log.warning("the executor's workers do not read any more (%s); reading here", lost)
+        self._elsewhere = None
 
     def _can_be_sent(self, sha256: str) -> bool:
         """Whether a file is there and small enough; what is wrong with others is found here."""

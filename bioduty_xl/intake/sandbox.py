@@ -47,6 +47,11 @@ class Terms:
     memory_mb: int
     tries: int = 1
 
+    @property
+    def most_seconds(self) -> float:
+        """How long a file may take with all its tries."""
+        return self.seconds * (2 * self.tries - 1)
+
 
 @dataclass(frozen=True)
 class Original:
