@@ -1,13 +1,14 @@
 """Work handed to an executor whose workers may fail, go away or never come.
 
-The executor is the caller's, and may be anything: a pool of processes, a cluster. Whatever it fails
-to do, its user does here instead; so each way of failing is the same `Lost`.
+The executor is the caller's, and may be anything: a pool of processes, a cluster, each with errors
+of its own. Whatever it fails to do, its user does here instead, where what is wrong with the work
+itself comes out; so each way of failing is the same `Lost`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -39,10 +40,7 @@ def result_of(future: Future[T], seconds: float) -> T:
         Lost: the work failed or was cancelled, its worker died, or nothing came in time.
     """
     try:
-        error = future.exception(seconds)
-    except (CancelledError, TimeoutError) as gone:
+        return future.result(seconds)
+    except Exception as error:
         future.cancel()
-        error = gone
-    if error is not None:
         raise Lost(type(error).__name__) from error
-    return future.result()

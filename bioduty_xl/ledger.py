@@ -332,6 +332,10 @@ class Ledger:
             self._db.close()
             raise
 
+    def copied(self) -> Ledger:
+        """A snapshot of it, to be used as a context manager of its own."""
+        return Ledger(self._path, snapshot=True)
+
     def __enter__(self) -> Self:
         return self
 

@@ -76,19 +76,21 @@ class Publisher:
         closing = self.ledger.closing(self.period)
         if closing is None:
             return self._write_open(as_of, merge)
-        if merge is not None:
-            found = gather(self.terms, self.ledger, self.period, closing.as_of)
-            write_whole(merge, to_parquet(frames.entries(found), found.standing))
         content = self._published(closing)
-        return self._put(content, self.ledger.book(self.file.name).shown)
+        path = self._put(content, self.ledger.book(self.file.name).shown)
+        if merge is not None:
+            found = self._as_closed(closing)
+            write_whole(merge, to_parquet(frames.entries(found), found.standing))
+        return path
 
     def _write_open(self, as_of: datetime, merge: Path | None) -> Path:
         found = gather(self.terms, self.ledger, self.period, as_of)
         every = frames.entries(found)
-        if merge is not None:
-            write_whole(merge, to_parquet(every, found.standing))
         tables = frames.sheets(found, every)
-        return self._write(found, tables, frames.shown(found, tables))
+        path = self._write(found, tables, frames.shown(found, tables))
+        if merge is not None:  # last, so that one that cannot be written costs no book
+            write_whole(merge, to_parquet(every, found.standing))
+        return path
 
     def renew(self, as_of: datetime) -> Path | None:
         """Write the book if it would show anything else than it does, or is gone.
@@ -256,7 +258,13 @@ class Publisher:
         return content
 
     def _rebuilt(self, closing: Closing) -> bytes:
-        return render(gather(self.terms, self.ledger, self.period, closing.as_of))
+        return render(self._as_closed(closing))
+
+    def _as_closed(self, closing: Closing) -> Evidence:
+        """What was published: without what a person settled only after the close."""
+        with self.ledger.copied() as ledger:
+            ledger.take_back_settled(closing)
+            return gather(self.terms, ledger, self.period, closing.as_of)
 
     def _kept_file(self, sha256: str) -> Path:
         return self.kept / f"{sha256}.xlsx"

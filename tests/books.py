@@ -5,7 +5,7 @@ import zipfile
 
 from openpyxl import load_workbook
 
-from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
+from bioduty_xl.layout.sheets import CONTACTS_FORM, IDENTITY_SHEET, RETURN_FORM, WORKBOOK_NAME
 
 FILLED = {
     "status": "推进中",
@@ -42,6 +42,14 @@ def key_column(sheet, declared=RETURN_FORM):
     """Number of the hidden key column."""
     row = heading_row(sheet, declared)
     return next(cell.column for cell in sheet[row] if str(cell.value).startswith("BD1."))
+
+
+def without_marks(book, sheet):
+    """Cut every mark but the visible code, as copying the shown columns elsewhere does."""
+    sheet.delete_cols(key_column(sheet))
+    del book[IDENTITY_SHEET]
+    del book.defined_names[WORKBOOK_NAME]
+    book.custom_doc_props.props.clear()
 
 
 def rows_by_item(sheet, declared=RETURN_FORM):

@@ -37,7 +37,7 @@ def fuzzed(tmp_path_factory, handed_out):
         pytest.MonkeyPatch.context() as m,
     ):
         m.setattr(
-            "bioduty_xl.workspace.Reading",
+            "bioduty_xl.intake.reading.Reading",
             lambda *given, in_all=None: (
                 contextlib.nullcontext(reading)
                 if in_all is not None  # `inspect`, which is told where a file lies

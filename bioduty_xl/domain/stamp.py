@@ -131,11 +131,6 @@ def looks_like_token(text: str) -> bool:
     return text.startswith("BD1.")
 
 
-def looks_like_row_mark(text: str) -> bool:
-    """Whether a text has the shape of a row's mark."""
-    return _ROW.fullmatch(text) is not None
-
-
 def looks_like_code(text: str) -> bool:
     """Whether a text has the shape of a 校验码."""
     return _CODE.fullmatch(text) is not None

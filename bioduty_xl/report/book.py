@@ -40,7 +40,7 @@ from bioduty_xl.report.looks import Look
 from bioduty_xl.report.overview import write_overview
 from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.pieces import EXCEL, Limits, Piece, pieces
-from bioduty_xl.report.rows import Rows
+from bioduty_xl.report.rows import Rows, one_line
 
 _A3, _A4 = 8, 9
 """Paper sizes, as Excel numbers them."""
@@ -145,7 +145,8 @@ def _with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
     columns = list(sheet.columns)
     taken = {column.heading.lower() for column in columns}
     for name in table.columns[len(sheet.columns) :]:
-        heading = _not_among(taken, name.removeprefix(OWN))
+        plain = one_line(name.removeprefix(OWN))[:_LONGEST_HEADING] or "—"
+        heading = _not_among(taken, plain)
         taken.add(heading.lower())
         columns.append(Column(name, heading, kind, width))
     return Sheet(sheet.key, sheet.title, tuple(columns))
@@ -153,6 +154,10 @@ def _with_more(sheet: Sheet, table: pd.DataFrame) -> Sheet:
 
 _MORE = {MATRIX.key: (Kind.CHOICE, 4.8), CITY_ITEMS.key: (Kind.CHOICE, 8.5)}
 """Kind and width of the columns that a sheet has beyond the declared ones."""
+
+
+_LONGEST_HEADING = 250
+"""Characters of a heading: Excel takes 255 in a table, of which some may go to a number."""
 
 
 def _not_among(taken: Collection[str], heading: str) -> str:

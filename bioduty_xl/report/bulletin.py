@@ -22,7 +22,15 @@ from bioduty_xl.domain.plan import Item, Role
 from bioduty_xl.domain.returns import ANSWERED, REASON_COLUMNS, ItemState, Wording
 from bioduty_xl.domain.standing import UnitState
 from bioduty_xl.layout.columns import Sheet
-from bioduty_xl.layout.sheets import DETAIL, MISSING_ITEMS, OVERDUE, OVERVIEW, PROBLEMS, RECEIPTS
+from bioduty_xl.layout.sheets import (
+    DETAIL,
+    MISSING_ITEMS,
+    OVERDUE,
+    OVERVIEW,
+    PROBLEMS,
+    RECEIPTS,
+    RETURN_FORM,
+)
 from bioduty_xl.report.evidence import Evidence
 from bioduty_xl.report.frames import rate
 from bioduty_xl.report.letters import SUBJECT, answer_day, contact_note, due_day, quoted_title
@@ -231,7 +239,7 @@ def _text(evidence: Evidence, book: _Book, dated: date) -> Iterator[Heading | Pr
     yield Heading("各项任务进展情况")
     for item in evidence.plan.items:
         yield from _item(book, item, evidence.wording)
-    yield Heading("存在的问题")
+    yield Heading(RETURN_FORM["problems"].heading)
     yield from _problems(book)
     yield Heading("下一步工作要求")
     yield from _numbered(_demands(evidence, book, dated))

@@ -9,7 +9,6 @@ from functools import cached_property
 
 from bioduty_xl.domain.plan import Plan
 from bioduty_xl.domain.returns import Contact, Entry, Finding, Wording
-from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.domain.standing import Receipt, Standing, UnitStanding
 from bioduty_xl.ledger import FileRecord
 
@@ -82,8 +81,3 @@ class Evidence:
     def _last_receipts(self) -> Mapping[str, Receipt]:
         lines = self.last.units if self.last else ()
         return {line.unit.code: line.receipt for line in lines if line.receipt}
-
-    @property
-    def return_findings(self) -> tuple[tuple[FileRecord, Finding], ...]:
-        """The findings of return forms, without those of contact forms."""
-        return tuple(pair for pair in self.findings if pair[0].kind is FormKind.RETURN)

@@ -242,6 +242,12 @@ def sound(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
+def one_line(text: str) -> str:
+    """A name as a heading or a chart's label takes it: nothing in it that cannot be seen."""
+    visible = (char if char.isprintable() else " " for char in text)
+    return " ".join("".join(visible).split())
+
+
 def _escaped(text: str) -> str:
     """A text in XML; what XML cannot hold as Excel writes it: _x0001_"""
     text = _UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)

@@ -10,23 +10,16 @@ from books import (
     key_column,
     records,
     rows_by_item,
+    without_marks,
 )
 from commands import bioduty, failed
 from openpyxl import load_workbook
 
 from bioduty_xl.errors import BiodutyError, ConfigError
-from bioduty_xl.layout.sheets import IDENTITY_SHEET, RETURN_FORM, WORKBOOK_NAME
+from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.ledger import Ledger
 
 AS_OF = "2024-06-20"
-
-
-def without_marks(book, sheet):
-    """Cut every mark but the visible code, as copying the shown columns elsewhere does."""
-    sheet.delete_cols(key_column(sheet))
-    del book[IDENTITY_SHEET]
-    del book.defined_names[WORKBOOK_NAME]
-    book.custom_doc_props.props.clear()
 
 
 def collect_one(ws):

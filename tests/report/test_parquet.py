@@ -8,7 +8,7 @@ from datetime import datetime
 import pandas as pd
 import pyarrow as pa
 import pytest
-from books import FILLED, fill
+from books import FILLED, fill, without_marks
 from commands import bioduty, run
 from pyarrow import parquet
 
@@ -82,6 +82,25 @@ def test_it_is_written_where_it_is_asked_for_alone(returned):
     book = returned.consolidate("2024Q2", as_of=AS_OF)
     assert not returned.parquet_file("2024Q2").exists()
     assert returned.parquet_file("2024Q2").parent == book.parent
+
+
+def test_that_of_a_closed_quarter_lacks_what_was_settled_after_the_close(returned, form):
+    fill(form("市林业局"), returned.inbox / "不明来件.xlsx", change=without_marks)
+    (held,) = returned.collect(as_of="2024-06-21").files
+    returned.close("2024Q2")
+    assert held.verdict == "held"
+    assigned = returned.assign(held.sha256, "市林业局", "2024Q2", "电话核实", as_of="2024-07-20")
+    assert assigned.verdict == "accepted"
+    returned.consolidate("2024Q2", as_of="2024-07-21", parquet=True)
+    read = parquet.read_table(returned.parquet_file("2024Q2")).to_pylist()
+    assert {row["code"] for row in read if row["file"]} == {"C01"}
+
+
+def test_one_that_cannot_be_written_costs_no_book(returned):
+    returned.parquet_file("2024Q2").mkdir(parents=True)
+    with pytest.raises(OSError, match="parquet"):
+        returned.consolidate("2024Q2", as_of=AS_OF, parquet=True)
+    assert returned.report_file("2024Q2").is_file()
 
 
 def test_that_of_a_closed_quarter_shows_its_closing(returned, form):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import year
 from books import FILLED, records
@@ -12,6 +13,8 @@ from bioduty_xl.domain.calendar import Calendar, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.returns import Entry, Wording
 from bioduty_xl.domain.standing import Receipt, Rulebook, assess
+from bioduty_xl.layout.sheets import MATRIX
+from bioduty_xl.report.book import share_out
 from bioduty_xl.report.evidence import Evidence
 from bioduty_xl.report.frames import rate
 from bioduty_xl.report.pieces import Limits
@@ -149,3 +152,11 @@ def test_what_is_too_long_for_a_worksheet_is_shared_out_and_every_link_is_right(
     targets = {link.location.split("!")[0].strip("'") for link in links}
     assert targets <= set(book.sheetnames)
     assert {"分表索引", *pieces} <= targets
+
+
+def test_a_heading_has_nothing_that_a_table_cannot_hold():
+    names = ["甲\x0b\n局\x01", "长" * 300, "\x02"]
+    table = pd.DataFrame(columns=[*(column.key for column in MATRIX.columns), *names])
+    sheets = share_out([MATRIX], {MATRIX.key: table})[MATRIX.key]
+    headings = [column.heading for column in sheets[0].sheet.columns][-3:]
+    assert headings == ["甲 局", "长" * 250, "—"]
