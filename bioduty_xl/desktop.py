@@ -57,6 +57,18 @@ def write_starters(folder: Path, command: Sequence[str]) -> list[Path]:
     return written
 
 
+def is_stale(folder: Path, command: Sequence[str]) -> bool | None:
+    """Whether this system's starter in a folder, unchanged by people, calls another program or is
+    of another version; None where there is none, or one that a person has changed.
+    """
+    name = WINDOWS_STARTER if sys.platform == "win32" else SHELL_STARTER
+    path = folder / name
+    content = path.read_bytes() if path.exists() else None
+    if content is None or not _is_ours(content):
+        return None
+    return content != _starters(command)[name].content
+
+
 def open_file(path: Path) -> bool:
     """Open a file as a double click would; returns whether anything could."""
     if sys.platform == "win32":

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bioduty_xl import machine
+from bioduty_xl import desktop, machine
 from bioduty_xl.domain.calendar import CHINA, is_announced
 from bioduty_xl.domain.period import Period
 from bioduty_xl.errors import BiodutyError, Busy, refusal
@@ -73,6 +73,7 @@ def examine(
         (say("放假安排"), lambda: _rest_days(workspace, as_of.year)),
         (say("登记表"), lambda: _register(workspace)),
         (say("邮件"), lambda: _mail(workspace)),
+        (say("启动文件"), lambda: _starters(workspace)),
         (say("最近一次运行"), lambda: _last_pass(workspace, as_of)),
     )
     return [_check(name, step) for name, step in steps]
@@ -221,6 +222,17 @@ def _mail(workspace: Workspace) -> str:
         port=mail.port,
         count=len(workspace.terms.register.addresses),
     )
+
+
+def _starters(workspace: Workspace) -> str:
+    is_stale = desktop.is_stale(workspace.root, desktop.own_command())
+    if is_stale is None:
+        return say("没有，或者由人改动过；可用 bioduty init --starters 生成")
+    if is_stale:
+        raise BiodutyError(
+            say("用的是别处或者别的版本的程序，请在工作区执行 bioduty init --starters")
+        )
+    return say("双击即可运行")
 
 
 def _last_pass(workspace: Workspace, as_of: datetime) -> str:

@@ -14,6 +14,7 @@ import pytest
 from commands import bioduty
 
 from bioduty_xl import Workspace, health, machine
+from bioduty_xl.desktop import own_command, write_starters
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.calendar import moment as at
 from bioduty_xl.layout import disk
@@ -22,7 +23,8 @@ AS_OF = "2024-06-20T09:00"
 
 NAMES = [
     *("Python", "SQLite", "编码", "时钟", "收件夹", "发件夹", "状态文件夹", "运行锁", "磁盘空间"),
-    *("责任分工方案", "模板", "字体", "台账", "放假安排", "登记表", "邮件", "最近一次运行"),
+    *("责任分工方案", "模板", "字体", "台账", "放假安排", "登记表", "邮件", "启动文件"),
+    "最近一次运行",
 ]
 """What machines know the checks by."""
 
@@ -53,6 +55,18 @@ def test_a_workspace_that_works_is_well_in_every_line(city):
     assert "在本机磁盘上" in found["状态文件夹"].message
     assert found["台账"].message == "已收文件 0 个"
     assert found["最近一次运行"].message.startswith("最近一次运行：2024-06-20 08:30")
+
+
+def test_a_starter_of_a_program_that_has_moved_is_said_and_renewed(city):
+    assert lines(city)["启动文件"].message == "双击即可运行"
+    write_starters(city.ws.root, ("/移走了/python", "-m", "bioduty_xl"))
+    assert "别处" in unwell(city)["启动文件"]
+    write_starters(city.ws.root, own_command())
+    assert lines(city)["启动文件"].message == "双击即可运行"
+    starter = city.ws.root / ("运行.bat" if sys.platform == "win32" else "运行.sh")
+    starter.write_bytes(starter.read_bytes() + "# 我的\n".encode())
+    assert "init --starters" in lines(city)["启动文件"].message
+    assert lines(city)["启动文件"].is_well
 
 
 def test_examining_leaves_nothing_behind(city):

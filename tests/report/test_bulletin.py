@@ -89,7 +89,7 @@ def worth(workbook, place, how):
             whole, left, again = cells
             assert (how, again) == ("两格相减，再除以前一格", whole)
             part = whole - left
-        return f"{100 * part / whole:.1f}%"
+        return f"{1000 * part // whole / 10:.1f}%"
     pairs = zip(place.split("＋"), how.split("＋"), strict=True)
     return str(sum(rows_passing(workbook, *pair) for pair in pairs))
 
