@@ -25,6 +25,7 @@ from bioduty_xl.evidence import gather
 from bioduty_xl.fanout import Lost, hand_over, result_of
 from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.atomic import write_beside_if_open
+from bioduty_xl.layout.columns import one_line
 from bioduty_xl.layout.sheets import PROVINCE_BOOK
 from bioduty_xl.ledger import Closing, Ledger
 from bioduty_xl.report.province import City, LeftOut, ProvinceEvidence
@@ -175,7 +176,7 @@ class Reading:
 def read_city(order: Order) -> Reading:
     """Read one workspace; what is wrong with it is the reason why there is no city."""
     folder = Path(order.folder)
-    plain = Reading(order, folder.name or order.folder)
+    plain = Reading(order, one_line(folder.name) or order.folder)
     if order.is_repeated:
         return replace(plain, reason=say("这个文件夹前面已经给出，只计一次"))
     try:
@@ -188,7 +189,7 @@ def _read(plain: Reading, folder: Path) -> Reading:
     _require_workspace(folder)
     workspace = Workspace.open(folder)
     office = workspace.settings.office
-    region = office.region.strip()
+    region = one_line(office.region)
     period, as_of = plain.order.period, plain.order.as_of
     terms = workspace.terms
     with Ledger(workspace.ledger_file, snapshot=True) as ledger:

@@ -344,6 +344,7 @@ class Workspace:
         plan = self.terms.plan(period)
         units = plan.units if unit is None else (self.find_unit(unit, period),)
         with self.locked(), self._ledger() as ledger:
+            clear_scratch(self.outbox(period))
             handout = self._handout(ledger, period)
             issued = moment(as_of) if as_of is not None else None
             return self._write_forms(

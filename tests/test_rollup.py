@@ -8,10 +8,12 @@ import pickle
 import shutil
 import sqlite3
 import time
+import zipfile
 from collections import Counter
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import office as libreoffice
 import province
@@ -528,6 +530,18 @@ def test_the_name_in_the_settings_goes_before_the_folders(lone):
     found = Province.read(folders, Q2, as_of=AS_OF).evidence
     assert [city.name for city in found.cities] == ["卯市"]
     assert "office.region" in found.left_out[0].reason
+
+
+def test_a_name_with_letters_that_no_file_can_hold_is_cleaned_and_the_book_opens(lone, tmp_path):
+    folders = [lone("a", 101), lone("乙\x07市", 102)]
+    province.setting(folders[0], 'region = ""', 'region = "甲\\u0001\\n市"')
+    found = Province.read(folders, Q2, as_of=AS_OF)
+    assert [city.name for city in found.evidence.cities] == ["甲 市", "乙 市"]
+    path = found.write(tmp_path / "省.xlsx")
+    assert [row["市（州）"] for row in records(path, "各市（州）情况")] == ["甲 市", "乙 市"]
+    with zipfile.ZipFile(path) as package:
+        for name in package.namelist():
+            ElementTree.fromstring(package.read(name))
 
 
 def test_a_copy_under_another_name_counts_but_is_doubted(lone, tmp_path):

@@ -33,6 +33,14 @@ OWN = "+"
 is its heading."""
 
 
+def one_line(text: str) -> str:
+    """A name as a heading, a link or a chart's label takes it: nothing in it that cannot be seen,
+    which no table, and often no XML, can hold.
+    """
+    visible = (char if char.isprintable() else " " for char in text)
+    return " ".join("".join(visible).split())
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a declared sheet.

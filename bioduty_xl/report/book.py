@@ -15,7 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Part
-from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet
+from bioduty_xl.layout.columns import OWN, Column, Kind, Sheet, one_line
 from bioduty_xl.layout.sheets import (
     CITIES,
     CITY_DETAIL,
@@ -40,7 +40,7 @@ from bioduty_xl.report.looks import Look
 from bioduty_xl.report.overview import write_overview
 from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.pieces import EXCEL, Limits, Piece, pieces
-from bioduty_xl.report.rows import Rows, one_line
+from bioduty_xl.report.rows import Rows
 
 _A3, _A4 = 8, 9
 """Paper sizes, as Excel numbers them."""

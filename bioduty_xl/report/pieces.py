@@ -9,7 +9,7 @@ import pandas as pd
 
 from bioduty_xl.domain.plan import Part
 from bioduty_xl.layout.columns import Sheet
-from bioduty_xl.layout.sheets import DETAIL, MATRIX
+from bioduty_xl.layout.sheets import DETAIL, MATRIX, REPORT, ROLLUP
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,16 @@ class Limits:
 
     Attributes:
         rows: its heading's row included.
-        columns: so many.
+        columns: so many, which is more than any declared sheet has.
     """
 
     rows: int = 1_048_576
     columns: int = 16_384
+
+    def __post_init__(self) -> None:
+        widest = max(len(sheet.columns) for sheet in (*REPORT, *ROLLUP))
+        if self.rows < 2 or self.columns <= widest:
+            raise ValueError(f"a worksheet holds 2 rows and {widest + 1} columns at least: {self}")
 
 
 EXCEL = Limits()
@@ -63,7 +68,8 @@ def pieces(
     name = f"t_{sheet.key}"
     if len(table) < limits.rows and len(table.columns) <= limits.columns:
         return (Piece(sheet, table, sheet.title, "", name),)
-    shares = _by_part(sheet, table, parts, limits) if sheet.key == DETAIL.key else None
+    is_detail = sheet.key == DETAIL.key and len(table.columns) <= limits.columns
+    shares = _by_part(sheet, table, parts, limits) if is_detail else None
     return tuple(
         Piece(replace(share, title=title), rows, sheet.title, holds, f"{name}_{n}")
         for n, (title, share, rows, holds) in enumerate(
@@ -82,13 +88,17 @@ _REPEATED = len(MATRIX.columns)
 def _by_part(
     sheet: Sheet, table: pd.DataFrame, parts: Sequence[Part], limits: Limits
 ) -> Iterator[_Share]:
-    for part in parts:
-        rows = table[table["part"] == part.title]
-        title = f"{sheet.title}_第{part.no}部分"
+    titles = [part.title for part in parts]
+    shares = [
+        (f"{sheet.title}_第{part.no}部分", part.title, table[table["part"] == part.title])
+        for part in parts
+    ]
+    shares.append((f"{sheet.title}_其他", "不属于任何部分", table[~table["part"].isin(titles)]))
+    for title, holds, rows in shares:
         if len(rows) >= limits.rows:
-            yield from _numbered(title, sheet, rows, f"{part.title}，", limits)
+            yield from _numbered(title, sheet, rows, f"{holds}，", limits)
         elif len(rows):
-            yield title, sheet, rows, part.title
+            yield title, sheet, rows, holds
 
 
 def _numbered(

@@ -27,7 +27,7 @@ from bioduty_xl.report.overview import COLOURS
 from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.province import ProvinceEvidence
 from bioduty_xl.report.province_frames import MERGED
-from bioduty_xl.report.rows import one_line, writable
+from bioduty_xl.report.rows import writable
 
 _TOP = 3
 """Row of the tables' headings."""
@@ -226,7 +226,7 @@ def _chart(
                 "name": CITIES[key].heading,
                 "categories": [CITIES.title, 1, names, count, names],
                 "values": [CITIES.title, 1, index, count, index],
-                "categories_data": [one_line(name) for name in cities["city"]],
+                "categories_data": list(cities["city"]),
                 "values_data": [None if pd.isna(n) else n for n in cities[key]],
                 "fill": {"color": colour},
                 "gap": 40,

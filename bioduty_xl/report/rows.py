@@ -7,12 +7,15 @@ of a big sheet is held but the rows under way.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
+from numbers import Real
 
+import numpy as np
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
@@ -182,13 +185,15 @@ def _content(value: object) -> str:
     """The rest of a cell behind its style: nothing, a text, a truth, or a number."""
     if isinstance(value, str):
         return _text(value) if value else "/>"
-    if isinstance(value, bool):
+    if value is None or value is pd.NA or value != value:  # what is no number, and no date
+        return "/>"
+    if isinstance(value, bool | np.bool):
         return f' t="b"><v>{value:d}</v></c>'
     if isinstance(value, date):
         value = _serial(value)
-    if isinstance(value, int | float) and value == value:
+    if isinstance(value, Real) and math.isfinite(value):
         return f"><v>{value:.16G}</v></c>"
-    return "/>"
+    raise TypeError(f"no cell of a workbook can hold {value!r}")
 
 
 _EPOCH = date(1899, 12, 30).toordinal()
@@ -218,11 +223,13 @@ def _run(text: str) -> str:
 
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_LIKE_ESCAPES = re.compile("(?<=_)(?=x[0-9A-Fa-f]{4}_)")
+_NOT_IN_XML = r"\x00-\x08\x0b-\x1f\ufffe\uffff"
+_UNWRITABLE = re.compile(f"[{_NOT_IN_XML}]")
+_LIKE_ESCAPES = re.compile(f"(?<=_)(?=x[0-9A-Fa-f]{{4}}[_{_NOT_IN_XML}])")
 """Where a text that looks like an escaped character is parted: no program that reads the parts for
-themselves takes it for one, where not all know the escape of the escape.
+themselves takes it for one, where not all know the escape of the escape. What XML cannot hold is
+escaped in turn, and begins with the `_` that would end it.
 """
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def writable(text: str) -> str:
@@ -240,12 +247,6 @@ def writable(text: str) -> str:
 def sound(text: str) -> str:
     """A text without lone surrogates, which no file can hold."""
     return _SURROGATES.sub("\ufffd", text)
-
-
-def one_line(text: str) -> str:
-    """A name as a heading or a chart's label takes it: nothing in it that cannot be seen."""
-    visible = (char if char.isprintable() else " " for char in text)
-    return " ".join("".join(visible).split())
 
 
 def _escaped(text: str) -> str:

@@ -10,7 +10,6 @@ import xlsxwriter
 from bioduty_xl.layout.columns import Kind
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.report.looks import Formats, Look, colours
-from bioduty_xl.report.rows import writable
 
 
 def plain_book(pieces):
@@ -41,6 +40,18 @@ def _write(worksheet, piece, formats):
         worksheet.set_row(number, height_for(_texts(columns, row), least=18.0))
 
 
+def _held(text):
+    """A text without half characters, and within the 32,767 letters of UTF-16 that Excel keeps."""
+    text = "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    letters = [1 if letter <= "\uffff" else 2 for letter in text]
+    if sum(letters) <= 32767:
+        return text
+    said = "…（超出单元格上限，全文见原件）"
+    room = 32767 - len(said)
+    kept = next(n for n in range(len(text)) if sum(letters[: n + 1]) > room)
+    return text[:kept] + said
+
+
 def _texts(columns, row):
     kinds = (Kind.TEXT, Kind.WORD, Kind.CHOICE)
     for column, value in zip(columns, row, strict=True):
@@ -54,6 +65,6 @@ def _write_cell(worksheet, row, column, value, look):
     elif isinstance(value, int | float):
         worksheet.write_number(row, column, value, look)
     elif value:
-        worksheet.write_string(row, column, writable(value), look)
+        worksheet.write_string(row, column, _held(value), look)
     else:
         worksheet.write_blank(row, column, None, look)

@@ -1,6 +1,7 @@
 """A sheet that is too long for Excel: shared out, indexed, nothing lost, every link right."""
 
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -24,7 +25,7 @@ from bioduty_xl.report import book
 from bioduty_xl.report.packing import StreamedBook
 from bioduty_xl.report.pieces import EXCEL, Limits, pieces
 
-FEW = Limits(rows=22, columns=25)
+FEW = Limits(rows=22, columns=32)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,8 @@ def test_without_need_there_is_one_worksheet_of_each_and_no_index(whole):
 def test_no_worksheet_is_longer_or_wider_than_the_limits(split):
     data_sheets = [sheet for sheet in split if sheet.title not in (OVERVIEW.title, INDEX.title)]
     for sheet in data_sheets:
-        assert sheet.max_row <= FEW.rows or sheet.title.split("_")[0] != sheet.title
         assert sheet.max_row <= FEW.rows
+        assert sheet.max_column <= FEW.columns
     assert all(len(name) <= 31 for name in split.sheetnames)
     names = [name for sheet in split for name in sheet.tables]
     assert len(set(names)) == len(names)
@@ -85,6 +86,29 @@ def test_the_detail_is_shared_out_by_part_and_a_long_part_in_numbered_pieces(spl
     holds = {row[0].value: row[2].value for row in index_rows(split)}
     long = next(sheet.title for sheet in sheets if sheet.title.endswith("_2"))
     assert holds[long].endswith(f"第 {FEW.rows} 至 {FEW.rows - 1 + split[long].max_row - 1} 行")
+
+
+def test_rows_of_no_part_are_not_lost_and_too_many_columns_are_shared_out_too(found):
+    rows = [[f"第{n}部分", *[n] * (len(DETAIL.columns) - 1)] for n in range(30)]
+    table = pd.DataFrame(rows, columns=[column.key for column in DETAIL.columns])
+    table.loc[3:6, "part"] = found.plan.parts[0].title
+    shared = pieces(DETAIL, table, found.plan.parts, Limits(rows=20, columns=32))
+    assert sum(len(piece.table) for piece in shared) == 30
+    assert shared[0].holds == found.plan.parts[0].title
+    assert {piece.sheet.title for piece in shared[1:]} == {"汇总明细_其他_1", "汇总明细_其他_2"}
+    own = [f"+自加{n}" for n in range(20)]
+    wide = table.assign(**dict.fromkeys(own, "x"))
+    sheet = replace(DETAIL, columns=(*DETAIL.columns, *(Column(key, key[1:]) for key in own)))
+    shared = pieces(sheet, wide, found.plan.parts, Limits(rows=99, columns=32))
+    assert all(len(piece.table.columns) <= 32 for piece in shared)
+    assert {key for piece in shared for key in piece.table.columns} == set(wide.columns)
+
+
+def test_limits_that_no_declared_sheet_fits_into_are_refused():
+    with pytest.raises(ValueError, match="columns at least"):
+        Limits(columns=5)
+    with pytest.raises(ValueError, match="2 rows"):
+        Limits(rows=1)
 
 
 @pytest.mark.parametrize("sheet", [MISSING_ITEMS, RECEIPTS], ids=lambda sheet: sheet.key)

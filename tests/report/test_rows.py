@@ -9,6 +9,7 @@ import sys
 import zipfile
 from datetime import date, datetime
 
+import numpy as np
 import office as libreoffice
 import pandas as pd
 import pytest
@@ -181,9 +182,29 @@ def test_texts_that_break_what_is_written_cell_by_cell_stay_what_they_are():
         assert "&lt;r&gt;文&lt;/r&gt;" in package.read("xl/worksheets/sheet1.xml").decode()
 
 
+def test_what_looks_like_an_escape_before_a_letter_that_is_escaped_is_parted_too():
+    content = one_table([("_x0041\x01",)], Column("a", "甲", Kind.TEXT, 20))
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        sheet = package.read("xl/worksheets/sheet1.xml").decode()
+    assert "<r><t>_</t></r><r><t>x0041_x0001_</t></r>" in sheet
+    assert CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()[
+        1
+    ] == ["_x0041\x01"]
+
+
+def test_a_number_of_numpys_is_a_number_and_what_is_none_is_refused():
+    column = Column("a", "甲", Kind.NUMBER)
+    content = one_table([(np.int64(7),), (np.float32(0.5),), (pd.NaT,), (pd.NA,)], column)
+    read = [row[0].value for row in opened(content)["表"].iter_rows(min_row=2)]
+    assert read == [7, 0.5, None, None]
+    for value in (float("inf"), 1j, object()):
+        with pytest.raises(TypeError, match="no cell"):
+            one_table([(value,)], column)
+
+
 def test_numbers_are_numbers_times_are_times_and_phones_are_texts():
     row = (7, 0.25, date(2024, 6, 25), datetime(2024, 6, 20, 23, 59, 59), "0812-0000001", None)
-    kinds = (Kind.NUMBER, Kind.PERCENT, Kind.DATE, Kind.TIME, Kind.PHONE, Kind.WORD)
+    kinds = (Kind.NUMBER, Kind.RATE, Kind.DATE, Kind.TIME, Kind.PHONE, Kind.WORD)
     columns = [Column(kind.value, kind.value, kind) for kind in kinds]
     content = one_table([row, (None,) * 6, (float("nan"), *row[1:])], *columns)
     first, second, third = opened(content)["表"].iter_rows(min_row=2)
