@@ -81,12 +81,6 @@ def test_a_gbk_console_shows_chinese_and_its_own_ticks_and_escapes_the_rest(odd)
     assert "√ 台账" in said("doctor", "--workspace", odd.root, *AS_OF, encoding="gbk")
 
 
-def test_a_console_without_lines_gets_hyphens(odd):
-    shown = said("status", "2024Q2", "--workspace", odd.root, *AS_OF, encoding="cp1252")
-    assert "\n ----" in shown
-    assert "\\u2500" not in shown
-
-
 @pytest.mark.parametrize("encoding", ["cp437", "cp1252", "ascii", "gbk"])
 def test_json_can_be_read_whatever_the_console(odd, encoding):
     out = said("collect", "--json", "--workspace", odd.root, *AS_OF, encoding=encoding, expect=3)
