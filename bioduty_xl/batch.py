@@ -110,6 +110,8 @@ class _Work:
         _each(done, say("汇总"), self._at(here.open_periods), self.renew)
         _each(done, say("退回修改"), self._at(here.open_periods), self.correct)
         _trapped(done, say("联系人名单"), self.list_contacts)
+        with suppress(BiodutyError):  # a plan or register that cannot be read is said by now
+            done.ahead = here.terms.calendar.ahead(done.as_of)
 
     @property
     def has_looked(self) -> bool:

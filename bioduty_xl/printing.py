@@ -199,6 +199,7 @@ def passed(done: Pass) -> str:
     lines += [_one_line(tell("没有送达的邮件：{mail}", mail=one)) for one in done.undelivered]
     lines += [_one_line(tell("结账后被改动：{book}", book=one)) for one in done.altered]
     lines += [_one_line(tell("未完成：{failure}", failure=one)) for one in done.failures]
+    lines += [translated(done.ahead)] if done.ahead else []
     return "\n".join(lines)
 
 

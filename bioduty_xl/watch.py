@@ -66,6 +66,7 @@ class Pass:
         failures: a sentence for each step that failed: the step, a colon, what went wrong; names
             of files and other details on lines below it.
         refused: whether nothing was done because the clock cannot be right.
+        ahead: what comes next, as a sentence.
     """
 
     as_of: datetime
@@ -82,6 +83,7 @@ class Pass:
     altered: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     refused: bool = False
+    ahead: str = ""
 
     @property
     def needs_attention(self) -> bool:
@@ -244,6 +246,8 @@ def _page(done: Pass, waiting: Sequence[FileRecord]) -> Iterator[str]:
             yield from (f"  {_one_line(line)}" for line in lines)
     if not (done.failures or done.problems or done.undelivered or done.altered or waiting):
         yield from ("", "一切正常，没有需要处理的事项。")
+    if done.ahead:
+        yield from ("", done.ahead)
 
 
 def _done_lines(done: Pass) -> Iterator[str]:

@@ -94,6 +94,7 @@ def test_a_pass_leaves_a_line_a_heartbeat_and_a_page(q2):
     assert "2024-06-20 08:30" in page
     assert "通知 0812-0000009.pdf：" in page  # for the coordinator, who has to look
     assert "一切正常" not in page
+    assert "接下来：2024Q2 2024-06-25 截止，2024-07-09 结账" in page
 
 
 def test_a_torn_line_of_the_log_is_passed_over_and_does_not_spoil_the_next(q2):

@@ -15,7 +15,7 @@ from functools import lru_cache
 import chinese_calendar
 
 from bioduty_xl.domain.period import Period
-from bioduty_xl.language import say
+from bioduty_xl.language import listed, say
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Asia/Shanghai: UTC+8 all year since 1991, so a fixed offset needs no time-zone database."""
@@ -165,6 +165,20 @@ class Calendar:
         while self.due(period) < floor:
             period = period.shift(1)
         return period
+
+    def ahead(self, as_of: datetime) -> str:
+        """What comes next, as a sentence: the dates of the current period that are not over yet,
+        and when the forms of the next one go out where all of them are.
+        """
+        today = as_of.astimezone(CHINA).date()
+        period = self.current(as_of)
+        if today > self.closing(period):
+            period = period.shift(1)
+        opening, due, closing = self.opening(period), self.due(period), self.closing(period)
+        coming = [say("{day} 下发报送表", day=opening)] if opening > today else []
+        coming += [say("{day} 截止", day=due)] if due >= today else []
+        coming.append(say("{day} 结账", day=closing))
+        return say("接下来：{period} {steps}", period=period, steps=listed(coming, say("，")))
 
     def _rolled(self, day: date) -> date:
         step = {Roll.NONE: 0, Roll.NEXT: 1, Roll.PREVIOUS: -1}[self.roll]

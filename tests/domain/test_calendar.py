@@ -27,6 +27,20 @@ def test_the_first_return_has_its_own_date_and_reach():
     assert FIRST.covers(Q1) == (date(2023, 3, 3), date(2024, 4, 25))
 
 
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        ("2026-11-25", "2026Q4 2026-12-01 下发报送表，2026-12-25 截止，2027-01-08 结账"),
+        ("2026-12-01", "2026Q4 2026-12-25 截止，2027-01-08 结账"),
+        ("2026-12-25", "2026Q4 2026-12-25 截止，2027-01-08 结账"),
+        ("2026-12-26", "2026Q4 2027-01-08 结账"),
+        ("2027-01-09", "2027Q1 2027-03-01 下发报送表，2027-03-25 截止，2027-04-08 结账"),
+    ],
+)
+def test_what_comes_next_is_said_by_its_dates(today, said):
+    assert Calendar().ahead(moment(today)) == f"接下来：{said}"
+
+
 def test_no_day_falls_between_two_forms():
     for period in (Q2, Q2.shift(1), Q2.shift(2), Q2.shift(3)):
         first, last = FIRST.covers(period)
