@@ -50,13 +50,23 @@ def take_standing(
         compared: count the findings that come of comparing units; who asks for states and answers
             alone is spared the comparison.
     """
-    returns = _returns(terms, ledger, period, as_of, compared=compared)
+    returns = judge(terms, ledger, period, as_of, compared=compared)
     return _stand(terms, ledger, period, as_of, returns)
 
 
-def gather(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> Evidence:
-    """All that the consolidated workbook shows."""
-    returns = _returns(terms, ledger, period, as_of)
+def gather(
+    terms: Terms,
+    ledger: Ledger,
+    period: Period,
+    as_of: datetime,
+    returns: Mapping[str, Returned] | None = None,
+) -> Evidence:
+    """All that the consolidated workbook shows.
+
+    Args:
+        returns: the period's at that moment, where they were judged already.
+    """
+    returns = judge(terms, ledger, period, as_of) if returns is None else returns
     standing = _stand(terms, ledger, period, as_of, returns)
     forms = ledger.revisions(FormKind.CONTACTS, period, as_of)
     rulebook = terms.rulebook
@@ -138,11 +148,11 @@ class Queried:
         return f"{self.file.id}/{hashlib.sha256(repr(errors).encode()).hexdigest()[:16]}"
 
 
-def queried(terms: Terms, ledger: Ledger, period: Period, as_of: datetime) -> dict[str, Queried]:
-    """The returns that have to be sent back, by unit code."""
+def queried(returns: Mapping[str, Returned]) -> dict[str, Queried]:
+    """Those of the returns that have to be sent back, by unit code."""
     return {
         unit: Queried(one.newest, one.entries, one.findings)
-        for unit, one in _returns(terms, ledger, period, as_of).items()
+        for unit, one in returns.items()
         if any(finding.is_error for finding in one.findings)
     }
 
@@ -210,7 +220,7 @@ def _late_return(
         unit = plan.by_code[code]
         duties = [duty for duty in plan.obligations(rulebook.required) if duty.unit == code]
     truly = terms.true_receipts(period, as_of).get(code)
-    receipt = _Returned(files, entries, (), truly).receipt
+    receipt = Returned(files, entries, (), truly).receipt
     line = assess_unit(unit, duties, period, as_of, receipt, rulebook)
     return LateReturn(file, line, plan, kind)
 
@@ -243,7 +253,7 @@ def _quarter_before(
 
 
 @dataclass(frozen=True)
-class _Returned:
+class Returned:
     """One unit's returns for a period, up to a moment.
 
     Attributes:
@@ -260,10 +270,12 @@ class _Returned:
 
     @property
     def newest(self) -> FileRecord:
+        """The one that counts."""
         return self.files[-1]
 
     @property
     def receipt(self) -> Receipt:
+        """What the unit's standing is assessed by."""
         weights = Counter(finding.severity for finding in self.findings)
         return Receipt(
             self.truly.received if self.truly else self.files[0].received,
@@ -275,10 +287,14 @@ class _Returned:
         )
 
 
-def _returns(
+def judge(
     terms: Terms, ledger: Ledger, period: Period, as_of: datetime, *, compared: bool = True
-) -> dict[str, _Returned]:
-    """What came back, by unit code."""
+) -> dict[str, Returned]:
+    """What came back for a period up to a moment, by unit code, with all that is to say of it.
+
+    Args:
+        compared: with the findings that come of comparing units.
+    """
     revisions = ledger.revisions(FormKind.RETURN, period, as_of)
     entries = {
         unit: {entry.item: entry for entry in ledger.entries(files[-1])}
@@ -290,7 +306,7 @@ def _returns(
         said = compare(_quarter(terms, ledger, period, as_of, entries, headers))
     truly = terms.true_receipts(period, as_of)
     return {
-        unit: _Returned(
+        unit: Returned(
             *(files, entries[unit]),
             (*_wanted(terms.settings, ledger, files[-1]), *said.get(unit, ())),
             truly.get(unit),
@@ -333,7 +349,7 @@ def _stand(
     ledger: Ledger,
     period: Period,
     as_of: datetime,
-    returns: Mapping[str, _Returned],
+    returns: Mapping[str, Returned],
 ) -> Standing:
     rulebook = terms.rulebook
     counts = _counts(files_of(ledger, rulebook, period, as_of))

@@ -129,9 +129,11 @@ def _own_wheel(wheels: Path, given: Path | None) -> Path:
 
 
 def _installed_from() -> Path | None:
-    """The checkout that is running, or the wheel that was installed, if it is still there."""
+    """The checkout that is running, or the wheel or checkout that was installed, if it is still
+    there.
+    """
     checkout = Path(__file__).resolve().parents[1]
-    if (checkout / "pyproject.toml").is_file():
+    if _is_checkout(checkout):
         return checkout
     try:
         said = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
@@ -141,7 +143,12 @@ def _installed_from() -> Path | None:
     if parts.scheme != "file":
         return None
     path = Path(url2pathname(parts.path))
-    return path if path.suffix == ".whl" and path.is_file() else None
+    is_wheel = path.suffix == ".whl" and path.is_file()
+    return path if is_wheel or _is_checkout(path) else None
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "pyproject.toml").is_file()
 
 
 def _download_own(wheels: Path) -> None:

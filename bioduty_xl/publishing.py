@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Unit
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.errors import Altered, LedgerError
-from bioduty_xl.evidence import Queried, gather, queried
+from bioduty_xl.evidence import Queried, Returned, gather, judge, queried
 from bioduty_xl.forms.correction import Correction
 from bioduty_xl.handout import Handout
 from bioduty_xl.language import say
@@ -52,6 +52,8 @@ class Publisher:
     file: Path
     bulletin: Path
     kept: Path
+    _known: dict[datetime, Mapping[str, Returned]] = field(default_factory=dict, compare=False)
+    """What was judged, by moment: while a publisher is at work, nothing is received."""
 
     @property
     def period(self) -> Period:
@@ -84,7 +86,7 @@ class Publisher:
         return path
 
     def _write_open(self, as_of: datetime, merge: Path | None) -> Path:
-        found = gather(self.terms, self.ledger, self.period, as_of)
+        found = gather(self.terms, self.ledger, self.period, as_of, self._judged(as_of))
         every = frames.entries(found)
         tables = frames.sheets(found, every)
         path = self._write(found, tables, frames.shown(found, tables))
@@ -98,7 +100,7 @@ class Publisher:
         Returns:
             Its path if it was written.
         """
-        found = gather(self.terms, self.ledger, self.period, as_of)
+        found = gather(self.terms, self.ledger, self.period, as_of, self._judged(as_of))
         tables = frames.sheets(found)
         known, shown = self.ledger.book(self.file.name).shown, frames.shown(found, tables)
         if self.file.exists() and known == shown:
@@ -116,7 +118,7 @@ class Publisher:
             TemplateError: the copies cannot be made, so the quarter is not closed yet.
         """
         as_of = end_of_day(self.terms.calendar.closing(self.period))
-        found = gather(self.terms, self.ledger, self.period, as_of)
+        found = gather(self.terms, self.ledger, self.period, as_of, self._judged(as_of))
         tables = frames.sheets(found)
         content = render(found, tables)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -171,7 +173,7 @@ class Publisher:
             TemplateError: the template is not fit to make them of.
             PermissionError: one is open in another program; all the others were written.
         """
-        asked = queried(self.terms, self.ledger, self.period, as_of)
+        asked = queried(self._judged(as_of))
         self._drop_copies(asked)
         written, open_elsewhere = [], []
         for unit in self.handout.plan.units:
@@ -182,6 +184,11 @@ class Publisher:
         if open_elsewhere:
             raise open_elsewhere[0]
         return written
+
+    def _judged(self, as_of: datetime) -> Mapping[str, Returned]:
+        if as_of not in self._known:
+            self._known[as_of] = judge(self.terms, self.ledger, self.period, as_of)
+        return self._known[as_of]
 
     def _write(
         self, found: Evidence, tables: frames.Tables, shown: str, content: bytes | None = None

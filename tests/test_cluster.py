@@ -77,14 +77,28 @@ def cluster_of(folder, workers, path=None):
     worker = ("dask_worker", f"tcp://127.0.0.1:{port}", *("--nthreads", "1", "--no-nanny"))
     with ExitStack() as stack:
         scheduler = ("dask_scheduler", "--port", str(port), "--no-dashboard")
+        process = stack.enter_context(started(folder, *scheduler))
+        wait_until_it_listens(process, port)
         yield Cluster(
             f"dask://127.0.0.1:{port}",
-            stack.enter_context(started(folder, *scheduler)),
+            process,
             [
                 stack.enter_context(started(folder, *worker, "--no-dashboard", path=path))
                 for _ in range(workers)
             ],
         )
+
+
+def wait_until_it_listens(process, port):
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the scheduler does not listen")
 
 
 @pytest.fixture

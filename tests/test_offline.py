@@ -2,6 +2,7 @@
 gathered only, since it cannot be installed here.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -166,6 +167,23 @@ def test_the_wheel_that_is_given_is_the_one_that_is_gathered(tmp_path):
     own = offline._own_wheel(tmp_path / "wheels", given)
     assert [path.name for path in (tmp_path / "wheels").iterdir()] == [given.name]
     assert own.read_bytes() == given.read_bytes()
+
+
+def test_a_program_that_was_installed_from_a_checkout_is_gathered_from_it(tmp_path, monkeypatch):
+    """Pip notes a folder as it notes a wheel; the command runs from where it is installed."""
+
+    class Installed:
+        def read_text(self, name):
+            assert name == "direct_url.json"
+            return json.dumps({"url": folder.as_uri(), "dir_info": {}})
+
+    folder = tmp_path / "检出 一"
+    folder.mkdir()
+    monkeypatch.setattr(offline, "__file__", str(tmp_path / "site-packages/bioduty_xl/offline.py"))
+    monkeypatch.setattr(offline, "distribution", lambda name: Installed())
+    assert offline._installed_from() is None  # it is gone
+    (folder / "pyproject.toml").touch()
+    assert offline._installed_from() == folder
 
 
 @pytest.mark.parametrize("version", ["3", "3.9", "2.7", "3.x", "三.十二", "3.12.1"])
