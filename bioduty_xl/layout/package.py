@@ -19,6 +19,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
+from openpyxl.writer.excel import ExcelWriter
 
 from bioduty_xl.layout.atomic import write_whole
 
@@ -85,7 +86,8 @@ def parts_of(workbook: Workbook, cached: Mapping[str, Mapping[str, str]] | None 
             that do not calculate.
     """
     buffer = io.BytesIO()
-    workbook.save(buffer)
+    with zipfile.ZipFile(buffer, "w") as package:  # stored: what is read again below
+        ExcelWriter(workbook, package).save()
     values = {workbook[name].path[1:]: cells for name, cells in (cached or {}).items()}
     with zipfile.ZipFile(buffer) as source:
         return {

@@ -27,8 +27,8 @@ from bioduty_xl.forms.content import Content, Counter, Line
 from bioduty_xl.forms.marks import Shape
 from bioduty_xl.forms.press import Press
 from bioduty_xl.forms.stencil import Refused, Stencil
-from bioduty_xl.forms.template import PLACEHOLDERS, PROGRESS_MARK, Template
-from bioduty_xl.forms.writer import write_form
+from bioduty_xl.forms.template import PLACEHOLDERS, PROGRESS_MARK, Template, _blank
+from bioduty_xl.forms.writer import form_parts, write_form
 from bioduty_xl.layout.columns import Filler, Kind
 from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
 
@@ -348,6 +348,15 @@ def test_a_restyled_template_makes_the_forms_that_openpyxl_makes(shipped, change
     template = restyled(shipped[0], change)
     contents = (saying(template, lines) for lines in (1, 2, 4, 12, 23))
     assert_same(template, *contents, saying(template, text="=1\n<2", phrase="-&"))
+
+
+@pytest.mark.parametrize("change", [lambda book, sheet: None, *RESTYLES])
+def test_a_workbook_that_was_kept_is_filled_as_one_from_the_file(shipped, change):
+    template = restyled(shipped[0], change)
+    content = saying(template, 5)
+    from_file = form_parts(_blank(template), content)
+    for _ in range(2):
+        assert form_parts(template.open(), content) == from_file
 
 
 def test_all_of_that_at_once_too(shipped):
