@@ -144,6 +144,37 @@ class Paths(_Section):
     state_dir: Place = Path(".bioduty")
     register_book: Place = Path("register.xlsx")
 
+    def clashes(self, root: Path) -> list[tuple[Key, str]]:
+        """Where one folder is another's, or has the workspace or another within it: what lies in an
+        inbox is taken for returns and moved.
+
+        Args:
+            root: of the workspace.
+
+        Returns:
+            The key of each, and what is wrong with it.
+        """
+        folders = {
+            name: (root / getattr(self, name)).resolve()
+            for name in ("inbox", "outbox", "state_dir", "templates")
+        }
+        found: list[tuple[Key, str]] = [
+            (("paths", name), say("不能是工作区本身，也不能是它的上级文件夹"))
+            for name, folder in folders.items()
+            if root.is_relative_to(folder)
+        ]
+        inbox = folders["inbox"]
+        files = {name: (root / getattr(self, name)).resolve() for name in ("plan", "register_book")}
+        found += [
+            (("paths", name), say("不能放在 {other} 之内", other=f"paths.{other}"))
+            for name, path, other, holder in (
+                *((name, path, "inbox", inbox) for name, path in files.items()),
+                *((a, folders[a], b, folders[b]) for a in folders for b in folders if a != b),
+            )
+            if path.is_relative_to(holder) and not root.is_relative_to(holder)
+        ]
+        return found
+
 
 class Special(_Section):
     """A period with a due date of its own (the letter: the first return)."""
@@ -321,7 +352,8 @@ class Settings(_Section):
             faults: the key of each, and what is wrong with it.
         """
         placed = [
-            Fault(self._places.of(key), f"{dotted(key)}：{message}") for key, message in faults
+            Fault(self._places.of(key), say("{key}：{message}", key=dotted(key), message=message))
+            for key, message in faults
         ]
         return ConfigError(
             say("{file} 中有不能使用的设置", file=SETTINGS_FILE),

@@ -33,8 +33,10 @@ class _Starter(NamedTuple):
 
 
 def own_command() -> tuple[str, ...]:
-    """How others call this program: by this Python, wherever it was installed."""
-    return (sys.executable, "-m", "bioduty_xl")
+    """How others call this program: by this Python, wherever it was installed, and (`-P`) with
+    nothing that lies in the folder where it is called, such as a workspace.
+    """
+    return (sys.executable, "-P", "-m", "bioduty_xl")
 
 
 def write_starters(folder: Path, command: Sequence[str]) -> list[Path]:
@@ -141,7 +143,7 @@ def _digest(content: bytes) -> bytes:
 
 _UNCHANGED = "改动过的，程序不再更新；改名后可用 bioduty init --starters 重新生成"
 
-_PROBE = '-c "import bioduty_xl"'
+_PROBE = '-P -c "import bioduty_xl"'
 """Fails where the Python is gone, and where it is there and the program is not."""
 
 _AGAIN = "程序可能已经移走或卸载。重新安装后，在本文件夹执行：bioduty init --starters"

@@ -23,7 +23,7 @@ from bioduty_xl.ledger import Ledger
 from bioduty_xl.post import PASSWORD_FILE, read_password
 from bioduty_xl.reception import require_inbox
 from bioduty_xl.watch import clock_doubt, last_line, last_moment, summary
-from bioduty_xl.workspace import Workspace
+from bioduty_xl.workspace import ALL_TIME, Workspace
 
 OVERDUE = timedelta(days=3)
 """A pass that was to be made may be missed for so long, over a weekend or while the machine is off,
@@ -114,7 +114,16 @@ def _inbox(workspace: Workspace, clock: Callable[[], float]) -> str:
 
 
 def _outbox(workspace: Workspace, clock: Callable[[], float]) -> str:
-    workspace.outbox_root.mkdir(parents=True, exist_ok=True)
+    if not workspace.outbox_root.is_dir():
+        with Ledger(workspace.ledger_file, read_only=True) as ledger:
+            if ledger.is_blank:
+                return say("{folder}，还没有，下发报送表时建立", folder=workspace.outbox_root)
+        raise BiodutyError(
+            say(
+                "{folder} 不在：请检查共享盘是否连接；确实要新建的，请先建好这个文件夹",
+                folder=workspace.outbox_root,
+            )
+        )
     machine.probe(workspace.outbox_root, clock)
     length = longest_path(workspace)
     if length > machine.LONGEST_PATH:
@@ -247,7 +256,8 @@ def _last_pass(workspace: Workspace, as_of: datetime) -> str:
         raise BiodutyError(
             say(
                 "{last}；至今 {days} 天没有运行，按设置应每天 {times} 运行，"
-                "请检查定时任务（设置方法见 bioduty schedule --print），或者现在运行一次",
+                "请检查定时任务（设置方法见 bioduty schedule --print），或者现在运行一次；"
+                "只靠双击运行的，不必设置定时任务",
                 last=summary(line),
                 days=(as_of - last).days,
                 times=times,
@@ -258,7 +268,18 @@ def _last_pass(workspace: Workspace, as_of: datetime) -> str:
 
 def _ledger(workspace: Workspace) -> str:
     path = workspace.ledger_file
+    workspace.require_ledger()
     if not path.exists():
         return say("尚未建立，首次运行时建立")
     with Ledger(path, read_only=True) as ledger:
+        workspace.known_seal(ledger)
+        known = {file.sha256 for file in ledger.files(ALL_TIME)}
+        if lost := known - {original.name for original in workspace.originals.glob("*")}:
+            raise BiodutyError(
+                say(
+                    "{folder} 中有 {count} 份原件不见了，请从备份恢复",
+                    folder=workspace.originals,
+                    count=len(lost),
+                )
+            )
         return say("已收文件 {count} 个", count=ledger.count())

@@ -2,8 +2,9 @@
 
 The library speaks Chinese. What it says to whoever runs it is `say("…", …)`, which is that Chinese
 sentence and remembers what it was made of, so that the command line can print it in English.
-Workbooks, letters, mails, 运行情况.txt, a file's `reason`, findings and all JSON are Chinese
-everywhere: nothing here touches them.
+Workbooks, letters, mails, 运行情况.txt, a file's `reason`, findings, what is wrong with a row of
+the register (which is filled in Chinese) and all JSON are Chinese everywhere: nothing here touches
+them.
 
 Which language it is, gettext knows from the environment; `speak` settles that, once, for the
 command line alone.

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from html import escape
@@ -20,7 +20,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.errors import ConfigError
-from bioduty_xl.language import listed, say
+from bioduty_xl.language import listed, say, tell
 
 UNIT_FOLDER = PurePosixPath("/etc/systemd/system")
 """Where an administrator's own units are."""
@@ -145,14 +145,7 @@ class _Task:
 def _systemd(task: _Task) -> str:
     service, timer = UNIT_FOLDER / f"{task.name}.service", UNIT_FOLDER / f"{task.name}.timer"
     return f"""\
-# bioduty 的 systemd 定时器，每天 {_list(task.times)}（北京时间）运行；关机错过的，开机后补上。
-# 工作区：{task.workspace}
-# 安装：本文存为 bioduty.txt，用 root 执行下面四行。“====”行以下各为一个文件，第一行写入它们：
-#   awk '/^# ==== /{{f=$3}} f{{print > f}}' bioduty.txt
-#   systemctl daemon-reload
-#   systemctl enable --now {timer.name}
-#   systemctl list-timers {timer.name}
-# 查看结果：journalctl -u {service.name}；卸载：systemctl disable --now {timer.name}
+{_remarks(_about_systemd(task, service.name, timer.name))}
 # ==== {service} ====
 [Unit]
 Description=bioduty: one pass over the workspace
@@ -163,7 +156,7 @@ After=network-online.target remote-fs.target
 Type=oneshot
 {_user_lines(task.owner)}
 ExecStart={_exec_line(task.command)}
-# 3：有文件待处理；75：另一次运行尚未结束。两者都不是故障。
+{_remarks([tell("3：有文件待处理；75：另一次运行尚未结束。两者都不是故障。")])}
 SuccessExitStatus=3 75
 TimeoutStartSec=1h
 Nice=10
@@ -183,10 +176,36 @@ WantedBy=timers.target
 """
 
 
+def _about_systemd(task: _Task, service: str, timer: str) -> Iterator[str]:
+    yield tell(
+        "bioduty 的 systemd 定时器，每天 {times}（北京时间）运行；关机错过的，开机后补上。",
+        times=_list(task.times),
+    )
+    yield tell("工作区：{workspace}", workspace=task.workspace)
+    yield tell(
+        "安装：本文存为 bioduty.txt，用 root 执行下面四行。"
+        "“====”行以下各为一个文件，第一行写入它们："
+    )
+    yield "  awk '/^# ==== /{f=$3} f{print > f}' bioduty.txt"
+    yield "  systemctl daemon-reload"
+    yield f"  systemctl enable --now {timer}"
+    yield f"  systemctl list-timers {timer}"
+    yield tell(
+        "查看结果：journalctl -u {service}；卸载：systemctl disable --now {timer}",
+        service=service,
+        timer=timer,
+    )
+
+
+def _remarks(lines: Iterable[str]) -> str:
+    return _lines(f"# {line}" for line in lines)
+
+
 def _user_lines(owner: str) -> str:
     if owner:
-        return f"# 工作区的所有者：root 写下的文件，经办人改不了\nUser={owner}"
-    return "# 不写 User 时用 root 运行；应改为工作区所有者的用户名，并去掉行首的“#”：\n#User="
+        return f"{_remarks([tell('工作区的所有者：root 写下的文件，经办人改不了')])}\nUser={owner}"
+    said = tell("不写 User 时用 root 运行；应改为工作区所有者的用户名，并去掉行首的“#”：")
+    return f"{_remarks([said])}\n#User="
 
 
 def _exec_line(command: Sequence[str]) -> str:
@@ -209,14 +228,26 @@ def _unit_word(word: str) -> str:
 def _cron(task: _Task) -> str:
     line = " ".join(_cron_word(word) for word in task.command)
     return f"""\
-# bioduty 的 crontab，每天 {_list(task.times)}（北京时间）运行。
-# 安装：用工作区所有者的用户执行 crontab -e，把以下各行加入并保存；卸载时删去。
-# 各种 cron 对时区的处理不同（cronie 认 CRON_TZ=Asia/Shanghai，Debian 的 cron 不认），
-# 所以每一刻钟问一次北京时间（CST-8，即东八区），到点才运行；本机用什么时区、夏令时都不影响。
+{_remarks(_about_cron(task))}
 {_lines(_cron_line(slot, line) for slot in _slots(task.times))}
-# 开机后补上错过的；重复运行没有害处。
+{_remarks([tell("开机后补上错过的；重复运行没有害处。")])}
 @reboot {line}
 """
+
+
+def _about_cron(task: _Task) -> Iterator[str]:
+    yield tell(
+        "bioduty 的 crontab，每天 {times}（北京时间）运行。工作区：{workspace}",
+        times=_list(task.times),
+        workspace=task.workspace,
+    )
+    yield tell("安装：用工作区所有者的用户执行 crontab -e，把以下各行加入并保存；卸载时删去。")
+    yield tell(
+        "各种 cron 对时区的处理不同（cronie 认 CRON_TZ=Asia/Shanghai，Debian 的 cron 不认），"
+    )
+    yield tell(
+        "所以每一刻钟问一次北京时间（CST-8，即东八区），到点才运行；本机用什么时区、夏令时都不影响。"
+    )
 
 
 def _slots(times: Sequence[time]) -> list[list[time]]:
@@ -246,13 +277,10 @@ def _schtasks(task: _Task) -> str:
     command = task.command
     return f"""\
 <?xml version="1.0" encoding="UTF-16"?>
-<!-- 存为 bioduty.xml，编码用 UTF-16（记事本“另存为”，编码选“UTF-16 LE”），然后执行：
-     schtasks /Create /TN {task.name} /XML bioduty.xml
-     卸载：schtasks /Delete /TN {task.name}
-     要在无人登录时也运行，在“任务计划程序”中打开它的属性，选“不管用户是否登录都要运行”。 -->
+<!-- {_about_schtasks(task)} -->
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
-    <Description>bioduty：每天 {_list(task.times)}（北京时间）收取、汇总返回表</Description>
+    <Description>{escape(_description(task), quote=False)}</Description>
   </RegistrationInfo>
   <Triggers>
 {_lines(_trigger(at) for at in task.times)}
@@ -279,6 +307,25 @@ def _schtasks(task: _Task) -> str:
   </Actions>
 </Task>
 """
+
+
+def _about_schtasks(task: _Task) -> str:
+    return "\n     ".join(
+        (
+            tell(
+                "存为 bioduty.xml，编码用 UTF-16（记事本“另存为”，编码选“UTF-16 LE”），然后执行："
+            ),
+            f"schtasks /Create /TN {task.name} /XML bioduty.xml",
+            tell("卸载：schtasks /Delete /TN {name}", name=task.name),
+            tell(
+                "要在无人登录时也运行，在“任务计划程序”中打开它的属性，选“不管用户是否登录都要运行”。"
+            ),
+        )
+    )
+
+
+def _description(task: _Task) -> str:
+    return tell("bioduty：每天 {times}（北京时间）收取、汇总返回表", times=_list(task.times))
 
 
 def _trigger(at: time) -> str:

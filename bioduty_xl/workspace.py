@@ -130,6 +130,8 @@ class Workspace:
             )
         loaded = config.load(settings)
         _require_known_codes(loaded)
+        if clashes := loaded.paths.clashes(root):
+            raise loaded.refusal(clashes)
         return cls(root, loaded)
 
     @classmethod
@@ -201,7 +203,7 @@ class Workspace:
         """
         from bioduty_xl.backup import Place, back_up
 
-        self._require_ledger()
+        self.require_ledger()
         made = moment(as_of) if as_of is not None else None
         return back_up(Place(self.root, self.settings), Path(path), made)
 
@@ -568,7 +570,7 @@ class Workspace:
                 in_all=self.settings.intake.read_seconds,
             ) as reading,
         ):
-            desk = Desk(self.terms, self._known_seal(ledger), ledger)
+            desk = Desk(self.terms, self.known_seal(ledger), ledger)
             outsized = path.stat().st_size > _HASHED_MOST * self._limits.file_bytes
             sha256 = "" if outsized else filing.hash_of(path)
             reception = self._reception(desk, reading, ALL_TIME)
@@ -965,11 +967,16 @@ class Workspace:
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:
-        self._require_ledger()
+        self.require_ledger()
         return Ledger(self.ledger_file, read_only=read_only)
 
-    def _require_ledger(self) -> None:
-        """What was received must not be taken for nothing because the ledger is gone."""
+    def require_ledger(self) -> None:
+        """What was received must not be taken for nothing because the ledger is gone, or looked for
+        elsewhere.
+
+        Raises:
+            LedgerError: there is none, and originals or the inbox show that there was one.
+        """
         if self.ledger_file.exists():
             return
         from bioduty_xl.intake import filing
@@ -981,6 +988,16 @@ class Workspace:
                     "把 {originals} 改名后，将原返回表重新放入收件夹",
                     path=self.ledger_file,
                     originals=self.originals,
+                )
+            )
+        if filing.is_ours(self.inbox):
+            raise LedgerError(
+                say(
+                    "收件夹 {inbox} 已经收取过，而台账 {path} 不在，"
+                    "请检查设置中的 paths.state_dir；台账丢失的，请从备份恢复；"
+                    "要另起一本的，请换一个新的收件夹",
+                    inbox=self.inbox,
+                    path=self.ledger_file,
                 )
             )
 
@@ -1017,10 +1034,14 @@ class Workspace:
         """
         if not self._key_file.exists() and ledger.is_blank:
             write_whole(self._key_file, secrets.token_hex(32).encode("ascii"), mode=0o600)
-        return self._known_seal(ledger)
+        return self.known_seal(ledger)
 
-    def _known_seal(self, ledger: Ledger) -> Seal:
-        """The seal, or where no key was made yet one that nothing was sealed with."""
+    def known_seal(self, ledger: Ledger) -> Seal:
+        """The seal, or where no key was made yet one that nothing was sealed with.
+
+        Raises:
+            LedgerError: forms are out, but their key is gone.
+        """
         if self._key_file.exists():
             text = self._key_file.read_text(encoding="ascii", errors="replace").strip()
             if re.fullmatch("[0-9a-f]{64}", text):

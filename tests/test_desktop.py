@@ -67,6 +67,17 @@ def test_the_starter_runs_a_pass_and_opens_the_book_of_the_current_period(city, 
 
 
 @linux
+def test_python_files_in_the_workspace_are_not_run_by_a_double_click(city, screen):
+    """A double click starts in the workspace, where Python would look for modules first."""
+    city.run("2024-06-20")
+    for name in ("click", "bioduty_xl", "site"):
+        (city.ws.root / f"{name}.py").write_text("print('HIJACKED')\n", encoding="ascii")
+    done = start(city.ws.root, screen, cwd=city.ws.root)
+    assert "HIJACKED" not in done.stdout + done.stderr
+    assert "正在收取、汇总" in done.stdout
+
+
+@linux
 def test_the_book_that_was_written_beside_the_usual_one_is_opened(city, screen, tmp_path):
     city.run("2024-06-20")
     bioduty_run(city, screen, "2024-06-21")
@@ -155,7 +166,7 @@ def test_the_windows_starter_as_cmd_reads_it(tmp_path):
     lines = text.split("\r\n")
     quoted = r'"C:\用户\张 三\100%%&(x)\python.exe"'
     assert lines[4] == f'{quoted} "-m" "bioduty_xl" run --open --workspace "%~dp0."'
-    assert lines[2].startswith(f'{quoted} -c "import bioduty_xl" 2>nul || (echo ')
+    assert lines[2].startswith(f'{quoted} -P -c "import bioduty_xl" 2>nul || (echo ')
     assert sum("pause" in line for line in lines) == 2
 
 

@@ -17,6 +17,7 @@ from bioduty_xl import Workspace, health, machine
 from bioduty_xl.desktop import own_command, write_starters
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.calendar import moment as at
+from bioduty_xl.errors import LedgerError
 from bioduty_xl.layout import disk
 
 AS_OF = "2024-06-20T09:00"
@@ -67,6 +68,37 @@ def test_a_starter_of_a_program_that_has_moved_is_said_and_renewed(city):
     starter.write_bytes(starter.read_bytes() + "# 我的\n".encode())
     assert "init --starters" in lines(city)["启动文件"].message
     assert lines(city)["启动文件"].is_well
+
+
+def test_a_ledger_a_key_or_originals_that_are_gone_are_said_as_the_next_pass_would(city):
+    city.give("市林业局", "返回.xlsx")
+    city.run("2024-06-20T10:00")
+    state = city.ws.state_dir
+    (original,) = (state / "originals").iterdir()
+    original.rename(state / "away")
+    assert "1 份原件不见了" in unwell(city)["台账"]
+    (state / "away").rename(original)
+    (state / "signing.key").rename(state / "away")
+    assert "签名密钥" in unwell(city)["台账"]
+    (state / "away").rename(state / "signing.key")
+    (state / "ledger.sqlite").unlink()
+    assert "原件还在" in unwell(city)["台账"]
+
+
+def test_a_state_folder_that_is_mistyped_is_not_taken_for_a_new_one(city):
+    city.give("市林业局", "返回.xlsx")
+    city.run("2024-06-20T10:00")
+    set_to(city, 'state_dir = ".bioduty"', 'state_dir = ".biodutyy"')
+    assert "已经收取过" in unwell(city)["台账"]
+    with pytest.raises(LedgerError, match=r"paths\.state_dir"):
+        Workspace.open(city.ws.root).collect()
+    assert not (city.ws.root / ".biodutyy" / "signing.key").exists()
+
+
+def test_an_outbox_that_is_gone_is_said_and_not_made(city):
+    set_to(city, 'outbox = "outbox"', "outbox = '共享盘/outbox'")
+    assert "共享盘是否连接" in unwell(city)["发件夹"]
+    assert not (city.ws.root / "共享盘").exists()
 
 
 def test_examining_leaves_nothing_behind(city):
@@ -121,6 +153,7 @@ def test_an_outbox_that_is_no_folder_is_named(city):
 
 def test_paths_that_windows_does_not_open_are_said_and_refused_there(city, monkeypatch):
     deep = city.ws.root / ("很深的文件夹" * 8) / ("又一层" * 20) / ("再一层" * 20)
+    deep.mkdir(parents=True)
     set_to(city, 'outbox = "outbox"', f"outbox = '{deep}'")
     check = lines(city)["发件夹"]
     assert check.is_well

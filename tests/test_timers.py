@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
 import pytest
+from commands import run
 from defusedxml import ElementTree
 
-from bioduty_xl import timers
+from bioduty_xl import Workspace, timers
 from bioduty_xl.cli import cli
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.timers import KINDS, UNIT_FOLDER, name_of, owner_of, printed, schtasks_bytes
@@ -381,3 +382,12 @@ def test_what_cannot_be_a_timer_is_refused(kind, workspace, executable, times, s
 def test_an_unknown_kind_names_the_known_ones():
     with pytest.raises(ConfigError, match="systemd、cron、schtasks"):
         printed("launchd", PurePosixPath("/srv/w"), ["/opt/bioduty"], TIMES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_to_do_is_said_in_english_on_an_english_machine(kind, tmp_path):
+    env = {**os.environ, "LANGUAGE": "", "LC_ALL": "en_US.UTF-8", "PYTHONUTF8": "1"}
+    root = Workspace.create(tmp_path / "work").root
+    done = run("schedule", "--print", kind, "--workspace", root, env=env)
+    assert done.returncode == 0, done.stderr
+    assert not re.search("[\u4e00-\u9fff]", done.stdout)

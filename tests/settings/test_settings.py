@@ -7,6 +7,7 @@ import tomllib
 import pytest
 from commands import bioduty, failed
 
+from bioduty_xl import Workspace
 from bioduty_xl.config import SETTINGS_FILE, Settings, load
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.layout.packaged import packaged
@@ -368,3 +369,28 @@ def test_whatever_is_spoilt_in_a_file_ends_in_sentences(tmp_path):
         lines = len("".join(spoilt).split("\n"))
         assert all(1 <= fault.place.line <= lines for fault in parsed.faults)
         assert len(parsed.faults) < 100
+
+
+@pytest.mark.parametrize(
+    ("key", "folder", "said"),
+    [
+        ("inbox", "", "工作区本身"),
+        ("inbox", "..", "上级文件夹"),
+        ("inbox", "outbox", "之内"),
+        ("outbox", "inbox/out", "paths.inbox 之内"),
+        ("state_dir", "./inbox", "paths.inbox 之内"),
+        ("templates", "outbox/t", "paths.outbox 之内"),
+        ("register_book", "inbox/register.xlsx", "paths.inbox 之内"),
+    ],
+)
+def test_folders_within_each_other_are_refused_since_what_lies_in_an_inbox_is_moved(
+    tmp_path, key, folder, said
+):
+    root = Workspace.create(tmp_path / "工 作").root
+    path = root / "bioduty.toml"
+    text = path.read_text("utf-8")
+    old = next(line for line in text.splitlines() if line.startswith(f"{key} = "))
+    path.write_text(text.replace(old, f"{key} = '{folder}'"), "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        Workspace.open(root)
+    assert any(f"paths.{key}：" in one and said in one for one in refused.value.details)
