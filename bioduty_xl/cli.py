@@ -536,13 +536,17 @@ def backup(options: Options, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @usage.option(
-    "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
+    "--state-dir",
+    metavar="DIR",
+    help="台账、原件和密钥放在哪里，由当前文件夹算起；不写时按备份的设置，在工作区内",
 )
 def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
     """把备份恢复到一个新的或者空的文件夹；先全部核对，再放到位。"""
+    from bioduty_xl.restoring import expanded
     from bioduty_xl.restoring import restore as put_in_place
 
-    restored = put_in_place(file, folder, state_dir)
+    state = Path.cwd() / expanded(state_dir) if state_dir else None
+    restored = put_in_place(file, folder, state)
     options.print(printing.restored(restored), restored.as_json())
 
 

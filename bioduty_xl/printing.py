@@ -270,6 +270,10 @@ def restored(done: Restored) -> str:
     ]
     lines += [tell("备份时已经不见了的原件：{sha256}", sha256=one) for one in found.missing]
     lines += [tell("备份时已经损坏的原件：{sha256}", sha256=one) for one in found.damaged]
+    lines += [
+        tell("可能被误运行，已改名：{name} → {renamed}", name=_one_line(name), renamed=renamed)
+        for name, renamed in done.renamed.items()
+    ]
     if done.outside:
         lines.append(
             tell("设置所指、不在工作区内的文件放在 {folder}，需要的请放回原处", folder=done.outside)
