@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bioduty_xl import printing, usage
+from bioduty_xl import console, printing, usage
+from bioduty_xl.console import FAILED
 from bioduty_xl.domain.calendar import CHINA, moment
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
+from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.language import (
     SETTINGS_FILE,
     Language,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:  # what imports the work is imported by the commands that do i
     from bioduty_xl.watch import Pass
     from bioduty_xl.workspace import Workspace
 
-FAILED, USAGE, ATTENTION, BUSY = 1, 2, 3, 75
+ATTENTION = 3
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
         ) -> None:
             _log_to_stderr(verbose)
             now = as_of or datetime.now(CHINA).replace(microsecond=0)
-            with _reported():
+            with console.reported():
                 options = Options(workspace, now, as_of is None, as_json, quiet, verbose)
                 function(options, **arguments)
 
@@ -662,22 +663,6 @@ def _log_to_file(workspace: Workspace) -> None:
         logger.addHandler(handler)
 
 
-@contextmanager
-def _reported() -> Iterator[None]:
-    """One sentence and an exit status for what the operator must mend, never a traceback."""
-    try:
-        yield
-    except BiodutyError as error:
-        click.echo(tell("错误：{error}", error=error.said), err=True)
-        code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
-        raise SystemExit(code) from None
-    except BrokenPipeError:
-        raise  # nobody is left who would read a sentence; click ends quietly
-    except OSError as error:
-        click.echo(tell("错误：{error}", error=refusal(error)), err=True)
-        raise SystemExit(FAILED) from None
-
-
 def _language(arguments: Sequence[str]) -> Language:
     """The language to speak, told before click has parsed anything, and by the workspace's
     settings even where these cannot be used.
@@ -694,28 +679,10 @@ def _language(arguments: Sequence[str]) -> Language:
     return language_of(language_setting(folder), os.environ)
 
 
-def _open_what_is_closed() -> None:
-    """Let what is said go nowhere where there is no console (pythonw, a service, `>&-`). Otherwise
-    the next file that is opened would be given the number of stdout or stderr.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # is given the lowest number that is free
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-
-
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
-    _open_what_is_closed()
+    console.make_usable()
     speak(_language(sys.argv[1:]))
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
     # pydantic would look through all that is installed for plug-ins, which takes as long as it does
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
