@@ -176,7 +176,7 @@ def _said_of(said: str, path: Path, scratch: Path) -> str:
         if isinstance(value, Path) and value.is_relative_to(scratch):
             member = _below(value.relative_to(scratch).as_posix())
             values[key] = say("{path} 中的 {member}", path=path, member=member)
-    return say(said.template, **values)
+    return Said(said.template, values)
 
 
 def _below(member: str) -> str:
@@ -276,13 +276,13 @@ def _checked(
 
 def _is_placed(name: str) -> bool:
     """Whether a member has a place in a workspace; the state has two folders, and no others."""
-    path = PurePosixPath(name)
-    is_state, is_stored = path.parts[0] == STATE, path.parent.name in (ORIGINALS, PUBLISHED)
-    return is_safe(name) and (
-        not is_state
-        or (len(path.parts) == 2 and path.name not in (ORIGINALS, PUBLISHED))
-        or (len(path.parts) == 3 and is_stored)
-    )
+    if not is_safe(name):
+        return False
+    head, *rest = PurePosixPath(name).parts
+    if head != STATE:
+        return True
+    is_store = rest[0] in (ORIGINALS, PUBLISHED)
+    return len(rest) == (2 if is_store else 1)
 
 
 def _harmless(members: Iterable[str]) -> dict[str, str]:

@@ -266,6 +266,16 @@ def with_manifest(saved, target, change):
     return broken(saved, target, changed)
 
 
+def replaced(saved, target, name, content):
+    """A copy of a backup with a member of other bytes, as its manifest says too."""
+    kept = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    draft = target.with_suffix(".draft")
+    with_manifest(saved, draft, lambda said: said["members"][name].update(kept))
+    broken(draft, target, lambda i, c: content if i.filename == name else c)
+    draft.unlink()
+    return target
+
+
 def refused(path, target, match, error=BiodutyError, **more):
     """Nothing is there afterwards, and nothing is left of the try."""
     before = sorted(target.parent.iterdir())
@@ -322,7 +332,7 @@ def test_a_backup_of_a_newer_program_is_refused(saved, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        *("../外.txt", "workspace/../../外.txt", "/tmp/外.txt", "workspace//外.txt"),
+        *("", "state/", "../外.txt", "workspace/../../外.txt", "/tmp/外.txt", "workspace//外.txt"),
         *(r"workspace\..\外.txt", "C:/外.txt", "workspace/C:外.txt", "别处/外.txt", "workspace/"),
         "state/signing.key/x",
     ],
@@ -478,26 +488,31 @@ def test_what_had_been_outside_before_is_no_hindrance_the_next_time(busy, tmp_pa
 
 
 def test_a_damaged_ledger_or_settings_in_gbk_are_said_of_the_backup(saved, tmp_path):
-    def replaced(name, content):
-        bad = tmp_path / "坏.zip"
-        kept = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        with_manifest(saved, bad, lambda said: said["members"][name].update(kept))
-        other = tmp_path / "更坏.zip"
-        return broken(bad, other, lambda i, c: content if i.filename == name else c)
-
+    bad, target = tmp_path / "坏.zip", tmp_path / "新"
     settings = "[office]\nname = '某办公室'\n".encode("gbk")
-    said = failed(
-        "restore", replaced("workspace/bioduty.toml", settings), tmp_path / "新", expect=2
-    )
-    assert f"{tmp_path / '更坏.zip'} 中的 bioduty.toml" in said
+    replaced(saved, bad, "workspace/bioduty.toml", settings)
+    said = failed("restore", bad, target, expect=2)
+    assert f"{bad} 中的 bioduty.toml" in said
     assert "GBK" in said
     with zipfile.ZipFile(saved) as package:
-        ledger_bytes = package.read("state/ledger.sqlite")
-    for content in (ledger_bytes[:9000], b"no ledger", b""):
-        bad = replaced("state/ledger.sqlite", content)
-        said = failed("restore", bad, tmp_path / "新", expect=1)
-        assert f"{bad} 中的 ledger.sqlite" in said
-        assert not (tmp_path / "新").exists()
+        whole = package.read("state/ledger.sqlite")
+    for content in (whole[:9000], b"no ledger", b""):
+        replaced(saved, bad, "state/ledger.sqlite", content)
+        assert f"{bad} 中的 ledger.sqlite" in failed("restore", bad, target, expect=1)
+        assert not target.exists()
+
+
+def test_a_ledger_that_is_none_of_ours_is_refused(saved, tmp_path):
+    """It has our version, and rows that we never write."""
+    odd = tmp_path / "odd.sqlite"
+    for change in ("DROP TABLE closings", "UPDATE closings SET period = '去年'"):
+        with zipfile.ZipFile(saved) as package:
+            odd.write_bytes(package.read("state/ledger.sqlite"))
+        with closing(sqlite3.connect(odd)) as db, db:
+            db.execute("PRAGMA foreign_keys = OFF")
+            db.execute(change)
+        bad = replaced(saved, tmp_path / "坏.zip", "state/ledger.sqlite", odd.read_bytes())
+        assert str(bad) in failed("restore", bad, tmp_path / "新", expect=1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's")

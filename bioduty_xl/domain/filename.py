@@ -29,6 +29,7 @@ _RUN_BY_SYSTEMS = (
     *("bat", "cmd", "com", "exe", "scr", "pif", "cpl", "msc", "msi", "msix", "msp", "appx", "jar"),
     *("ps1", "ps1xml", "psm1", "psd1", "psc1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "wsc"),
     *("hta", "sct", "reg", "inf", "lnk", "url", "scf", "gadget", "application", "appref-ms"),
+    *("ws", "vb", "chm", "hlp", "xll", "wll", "settingcontent-ms", "library-ms", "search-ms"),
     *("sh", "bash", "csh", "ksh", "zsh", "fish", "command", "tool", "app", "workflow", "desktop"),
     *("run", "appimage", "dll", "ocx", "sys", "drv", "so", "dylib"),
 )
