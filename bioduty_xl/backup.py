@@ -2,8 +2,9 @@
 
 The ledger is copied first, as it is at one moment; originals and published books are only ever
 added, so whatever that copy names is there when they are read. What a pass does meanwhile is in the
-backup or not, as if the machine had been switched off at that moment. It takes no lock, and changes
-nothing in the workspace.
+backup or not, as if the machine had been switched off at that moment. It takes no lock, and writes
+nothing in the workspace; SQLite alone undoes there what a killed run has left half done, as the
+next one would.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -26,8 +28,11 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bioduty_xl.belongings import Belongings, everything_in, own_things_in, shown
 from bioduty_xl.config import SETTINGS_FILE, Settings
+from bioduty_xl.desktop import SHELL_STARTER, WINDOWS_STARTER
 from bioduty_xl.domain.calendar import CHINA
+from bioduty_xl.domain.filename import folded, is_portable
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.intake import filing
 from bioduty_xl.language import say
@@ -52,6 +57,8 @@ KEY = "signing.key"
 
 _USUAL_NAME = "备份.zip"
 """What people call a backup."""
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 _NOT_KEPT = re.compile(rf"{re.escape(SCRATCH)}.*|{LEDGER}.*|.*\.?lock|.*\.log(\.\d+)?|heartbeat")
 """Files of the state folder that are copied otherwise, or are of this machine alone."""
@@ -97,8 +104,10 @@ class Manifest(BaseModel):
         files: how many files the ledger has on record.
         missing: originals and books on record that were gone, by hash.
         damaged: those whose bytes are not what their name says.
-        elsewhere: a sentence for each thing that stays where it is, on another disk.
-        left_out: a sentence for each file that could not be read.
+        elsewhere: a sentence for each thing that stays where it is: on another disk, or since it
+            belongs to another program or workspace.
+        left_out: a sentence for each thing that should be in it and is not, as what could not be
+            read.
         waiting: files in the inbox that were not collected yet, by member, with their arrival.
         members: everything in it.
     """
@@ -140,7 +149,9 @@ class Backup:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether something on record was gone or damaged, or could not be read."""
+        """Whether something on record was gone or damaged, or something that should be in it is
+        not.
+        """
         found = self.manifest
         return bool(found.missing or found.damaged or found.left_out)
 
@@ -174,6 +185,17 @@ class Place:
         return self.root / self.settings.paths.inbox
 
     @property
+    def named(self) -> tuple[Path, ...]:
+        """Files and folders that the settings name, with the settings themselves and the starters;
+        there or not.
+        """
+        paths = self.settings.paths
+        places = (paths.plan, paths.templates, paths.inbox, paths.outbox, paths.state_dir)
+        names = (SETTINGS_FILE, WINDOWS_STARTER, SHELL_STARTER, self.settings.mail.ca_file)
+        others = (self.root / name for name in names if name)
+        return (*(self.root / one for one in (*places, paths.register_book)), *others)
+
+    @property
     def guarded(self) -> tuple[Path, ...]:
         """Folders in which a backup has no business: it would back up itself, or be taken in."""
         paths = self.settings.paths
@@ -186,8 +208,9 @@ def back_up(place: Place, target: Path, as_of: datetime | None) -> Backup:
 
     It holds the ledger, originals, published books, signing key, mail password, settings, plan,
     register and templates; of the outbox all, since people write in it; of the inbox what was not
-    collected yet. What the settings put on other disks stays there, but for plan, register,
-    templates and state, without which nothing goes on.
+    collected yet; and what else people keep in the workspace's folder. What the settings put on
+    other disks stays there, but for plan, register, templates and state, without which nothing goes
+    on.
 
     Args:
         as_of: when, for the record.
@@ -204,7 +227,7 @@ def back_up(place: Place, target: Path, as_of: datetime | None) -> Backup:
         writing_whole(target, mode=0o600) as file,
         zipfile.ZipFile(file, "w") as package,
     ):
-        manifest = _Packing(place, package, Path(scratch), as_of).pack()
+        manifest = _Packing(place, package, target, Path(scratch), as_of).pack()
         package.writestr(_info(MANIFEST, 0o600), manifest.model_dump_json(indent=1))
     _log.info("backup: %d members", len(manifest.members))
     return Backup(target, target.stat().st_size, manifest)
@@ -223,24 +246,38 @@ def _require_writable(place: Place, target: Path) -> None:
                 example=target / _USUAL_NAME,
             )
         )
+    if target.exists() and not target.is_file():
+        raise ConfigError(say("{target} 是设备或者管道，不是普通文件，没有写入", target=target))
     if any(target.is_relative_to(folder) for folder in place.guarded):
         raise ConfigError(
             say("{target} 在工作区自己的文件夹里，备份请放到别处，最好是另一块磁盘", target=target)
         )
     if target.exists():
-        theirs = manifest_of(target)
-        if theirs is None:
-            raise ConfigError(
-                say("{target} 已经存在，又不是 bioduty 的备份，没有覆盖", target=target)
+        _require_own(place, target)
+
+
+def _require_own(place: Place, target: Path) -> None:
+    """Refuse to replace what is no older backup of the same workspace."""
+    theirs, key = manifest_of(target), _key_mark(place)
+    if theirs is None:
+        raise ConfigError(say("{target} 已经存在，又不是 bioduty 的备份，没有覆盖", target=target))
+    if theirs.key in (None, key):
+        return
+    if key is None:
+        raise ConfigError(
+            say(
+                "{target} 里有签名密钥，本工作区现在没有，没有覆盖；"
+                "如果它是本工作区的备份，请先从中找回密钥",
+                target=target,
             )
-        if theirs.key != _key_mark(place) and theirs.key is not None:
-            raise ConfigError(
-                say(
-                    "{target} 是另一个工作区（{workspace}）的备份，没有覆盖",
-                    target=target,
-                    workspace=theirs.workspace,
-                )
-            )
+        )
+    raise ConfigError(
+        say(
+            "{target} 是另一个工作区（{workspace}）的备份，没有覆盖",
+            target=target,
+            workspace=theirs.workspace,
+        )
+    )
 
 
 def manifest_of(path: Path) -> Manifest | None:
@@ -301,12 +338,14 @@ class _Packing:
 
     Attributes:
         package: where members are put.
+        target: the file that it becomes.
         scratch: a folder for the ledger's copy.
         members, missing, damaged, elsewhere, left_out, waiting: as in the manifest.
     """
 
     place: Place
     package: zipfile.ZipFile
+    target: Path
     scratch: Path
     as_of: datetime | None
     members: dict[str, Kept] = field(default_factory=dict)
@@ -315,6 +354,7 @@ class _Packing:
     elsewhere: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     waiting: dict[str, datetime] = field(default_factory=dict)
+    _spelt: dict[str, str] = field(default_factory=dict)
 
     def pack(self) -> Manifest:
         """Everything, the ledger before what it names."""
@@ -325,12 +365,16 @@ class _Packing:
             closings = [ledger.closing(period) for period in ledger.closed_periods()]
             files, received = ledger.count(), ledger.received()
             periods = tuple(str(period) for period in ledger.periods())
+            is_key_needed = not ledger.is_blank
         self._pack_inbox(known)
         self._pack_originals(known)
         self._pack_published({f"{closing.sha256}.xlsx" for closing in closings if closing})
         self._pack_state()
+        if is_key_needed:
+            self._require_key()
         self._pack_settings()
         self._pack_outbox()
+        self._pack_own_things()
         return Manifest(
             product=_product(),
             ledger=schema,
@@ -372,6 +416,8 @@ class _Packing:
             return
         for arrival in (*found.arrivals, *found.open, *found.filed):
             self._tried(arrival.path, partial(self._pack_arrival, arrival, known))
+        looked = everything_in(self.place.inbox)
+        self._name(Belongings(links=looked.links, closed=looked.closed))
 
     def _pack_arrival(self, arrival: filing.Arrival, known: frozenset[str]) -> None:
         sha256 = filing.hash_of(arrival.path)
@@ -379,41 +425,62 @@ class _Packing:
             return
         inbox = PurePath(self.place.settings.paths.inbox)
         name = f"{WORKSPACE}/{(inbox / arrival.path.relative_to(self.place.inbox)).as_posix()}"
-        if not is_safe(name):  # saved as GBK, say
-            plain = f"{sha256[:12]}{_ascii(arrival.path.suffix)}"
+        if not is_safe(name) or self._has_twin(name):  # saved as GBK, say
+            ending = _ascii(arrival.path.suffix)
+            plain = f"{sha256[:12]}{ending if is_portable(f'x{ending}') else ''}"
             name = f"{WORKSPACE}/{(inbox / plain).as_posix()}"
-        self._add(name, arrival.path)
-        self.waiting[name] = datetime.fromtimestamp(arrival.changed_ns // 1_000_000_000, CHINA)
+        if name not in self.members:
+            self._add(name, arrival.path)
+            came = datetime.fromtimestamp(arrival.changed_ns // 1_000_000_000, CHINA)
+            self.waiting[name] = came
 
     def _pack_originals(self, known: frozenset[str]) -> None:
         """Those on record, and those that a pass has stored and not recorded yet."""
         folder = self.place.state_dir / ORIGINALS
         there = {path.name for path in filing.originals_in(folder)}
         waiting = {self.members[name].sha256 for name in self.waiting}
-        self.missing += sorted(known - there)
         for name in sorted(there - waiting):
             self._add_hashed(f"{STATE}/{ORIGINALS}/{name}", folder / name, name)
+        self.missing += sorted(
+            name for name in known if f"{STATE}/{ORIGINALS}/{name}" not in self.members
+        )
 
     def _pack_published(self, known: set[str]) -> None:
+        """Those that have a name of theirs; what is still being written has none."""
         folder = self.place.state_dir / PUBLISHED
-        there = {path.name for path in _files(folder)}
-        self.missing += sorted(name.removesuffix(".xlsx") for name in known - there)
-        for name in sorted(there):
-            self._add_hashed(f"{STATE}/{PUBLISHED}/{name}", folder / name, PurePath(name).stem)
+        for path in _plain_files(folder):
+            if _HASH.fullmatch(path.stem) and path.suffix == ".xlsx":
+                self._add_hashed(f"{STATE}/{PUBLISHED}/{path.name}", path, path.stem)
+        self.missing += sorted(
+            name.removesuffix(".xlsx")
+            for name in known
+            if f"{STATE}/{PUBLISHED}/{name}" not in self.members
+        )
 
     def _add_hashed(self, member: str, path: Path, sha256: str) -> None:
-        self._add(member, path)
-        if self.members[member].sha256 != sha256:
+        self._tried(path, partial(self._add, member, path))
+        kept = self.members.get(member)
+        if kept is not None and kept.sha256 != sha256:
             self.damaged.append(sha256)
 
     def _pack_state(self) -> None:
         """Key, mail password, the register's copy, the log of passes: everything but what is of
-        this machine and this moment.
+        this machine and this moment. Without the key there is no backup if it cannot be read.
         """
-        folder = self.place.state_dir
-        for path in _files(folder):
-            if path.parent == folder and not _NOT_KEPT.fullmatch(path.name):
-                self._add(f"{STATE}/{path.name}", path)
+        for path in _plain_files(self.place.state_dir):
+            if path.name == KEY:
+                self._add(f"{STATE}/{KEY}", path)
+            elif not _NOT_KEPT.fullmatch(path.name):
+                self._tried(path, partial(self._add, f"{STATE}/{path.name}", path))
+
+    def _require_key(self) -> None:
+        if f"{STATE}/{KEY}" not in self.members:
+            self.left_out.append(
+                say(
+                    "没有签名密钥 {file}，已经发出的表将无法识别，请从更早的备份中找回",
+                    file=shown(self.place.state_dir / KEY),
+                )
+            )
 
     def _pack_settings(self) -> None:
         """Settings, plan, register, templates, and the certificate of the mail server."""
@@ -431,7 +498,9 @@ class _Packing:
             name = prefix if is_within(setting) else f"{OUTSIDE}/{path.name}"
             self._try_to_add(name, path)
             return
-        for one in _files(path):
+        found = everything_in(path)
+        self._name(found)
+        for one in found.files:
             self._try_to_add(f"{prefix}/{one.relative_to(path).as_posix()}", one)
 
     def _pack_outbox(self) -> None:
@@ -443,14 +512,45 @@ class _Packing:
                 say("发件夹 {folder} 不在工作区内，没有备份", folder=self.place.root / setting)
             )
 
+    def _pack_own_things(self) -> None:
+        """What else people keep in the workspace's folder, but for older backups."""
+        found = own_things_in(self.place.root, (*self.place.named, self.target))
+        self._name(found)
+        for path in found.files:
+            name = f"{WORKSPACE}/{path.relative_to(self.place.root).as_posix()}"
+            self._tried(path, partial(self._pack_unless_backup, name, path))
+
+    def _pack_unless_backup(self, name: str, path: Path) -> None:
+        if manifest_of(path) is None:
+            self._try_to_add(name, path)
+        else:
+            self.elsewhere.append(say("{file} 是备份，没有再放进去", file=shown(path)))
+
+    def _name(self, found: Belongings) -> None:
+        """Say what is not in the backup."""
+        self.elsewhere += found.apart
+        self.left_out += found.too_much
+        self.left_out += [
+            say("{file}：是指向别处的链接，没有备份", file=shown(path)) for path in found.links
+        ]
+        self.left_out += [_unread(path, reason) for path, reason in found.closed]
+
     def _try_to_add(self, name: str, path: Path) -> None:
         """Something that is of use, but without which a workspace goes on."""
         if path.name.startswith(SCRATCH) or filing.has_leftover_name(path.name):
             return
-        if is_safe(name):
+        if not is_safe(name):
+            self.left_out.append(say("{file}：文件名不能写入备份，请改名", file=shown(path)))
+        elif self._has_twin(name):
+            self.left_out.append(
+                say("{file}：与另一个文件的名称只有大小写不同，请改名", file=shown(path))
+            )
+        elif name not in self.members:
             self._tried(path, partial(self._add, name, path))
-        else:
-            self.left_out.append(say("{file}：文件名不能写入备份，请改名", file=_shown(path)))
+
+    def _has_twin(self, name: str) -> bool:
+        """Whether another member has a name that some systems take for the same."""
+        return self._spelt.get(folded(name), name) != name
 
     def _tried(self, path: Path, work: Callable[[], object]) -> None:
         """Do what fails where a file is gone by now, or open in another program. Half a member that
@@ -461,9 +561,7 @@ class _Packing:
         except FileNotFoundError:
             _log.info("a file went away while it was to be backed up")
         except OSError as error:
-            self.left_out.append(
-                say("{file}：读不出来（{reason}）", file=_shown(path), reason=error.strerror)
-            )
+            self.left_out.append(_unread(path, error.strerror or ""))
 
     def _add(self, name: str, path: Path, mode: int | None = None) -> Kept:
         with path.open("rb") as source:
@@ -476,6 +574,7 @@ class _Packing:
                 sha256, size = _copy(source, target)
         kept = Kept(sha256=sha256, size=size, mode=rights, changed_ns=max(0, status.st_mtime_ns))
         self.members[name] = kept
+        self._spelt[folded(name)] = name
         return kept
 
 
@@ -487,27 +586,25 @@ def is_within(setting: Path) -> bool:
 
 
 def is_safe(name: str) -> bool:
-    """Whether a member's name is one of ours, and means the same place on every system."""
+    """Whether a member's name is one of ours, and any system can put it in its place and nowhere
+    else. Two such names may still be one file where case does not count.
+    """
     path = PurePosixPath(name)
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes that are no text
-        return False
     return (
         path.parts[:1] in ((WORKSPACE,), (STATE,), (OUTSIDE,))
         and len(path.parts) > 1
         and path.as_posix() == name
-        and not {"..", "."} & set(path.parts)
-        and not set("\\:\0") & set(name)
+        and all(map(is_portable, path.parts))
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every plain file in a folder and those below it; links are not followed."""
-    for here, folders, names in os.walk(folder):
-        folders.sort()
-        paths = (Path(here, name) for name in sorted(names))
-        yield from (path for path in paths if stat.S_ISREG(path.lstat().st_mode))
+def _plain_files(folder: Path) -> list[Path]:
+    """The plain files of a folder, without those below it; none where there is no folder."""
+    with suppress(FileNotFoundError):
+        with os.scandir(folder) as entries:
+            found = [Path(one) for one in entries if one.is_file(follow_symlinks=False)]
+        return sorted(found)
+    return []
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> tuple[str, int]:
@@ -546,6 +643,5 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "ignore").decode("ascii")
 
 
-def _shown(path: Path) -> str:
-    """A path as text, also where its name was saved as GBK, say."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def _unread(path: Path, reason: str) -> str:
+    return say("{file}：读不出来（{reason}）", file=shown(path), reason=reason)

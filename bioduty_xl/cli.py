@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bioduty_xl import printing, usage
+from bioduty_xl import console, printing, usage
+from bioduty_xl.console import FAILED
 from bioduty_xl.domain.calendar import CHINA, moment
-from bioduty_xl.errors import BiodutyError, Busy, ConfigError, refusal
+from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.language import (
     SETTINGS_FILE,
     Language,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:  # what imports the work is imported by the commands that do i
     from bioduty_xl.watch import Pass
     from bioduty_xl.workspace import Workspace
 
-FAILED, USAGE, ATTENTION, BUSY = 1, 2, 3, 75
+ATTENTION = 3
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
         ) -> None:
             _log_to_stderr(verbose)
             now = as_of or datetime.now(CHINA).replace(microsecond=0)
-            with _reported():
+            with console.reported():
                 options = Options(workspace, now, as_of is None, as_json, quiet, verbose)
                 function(options, **arguments)
 
@@ -536,13 +537,17 @@ def backup(options: Options, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @usage.option(
-    "--state-dir", metavar="DIR", help="台账、原件和密钥放在哪里；不写时按备份的设置，在工作区内"
+    "--state-dir",
+    metavar="DIR",
+    help="台账、原件和密钥放在哪里，由当前文件夹算起；不写时按备份的设置，在工作区内",
 )
 def restore(options: Options, file: Path, folder: Path, state_dir: str | None) -> None:
     """把备份恢复到一个新的或者空的文件夹；先全部核对，再放到位。"""
+    from bioduty_xl.restoring import expanded
     from bioduty_xl.restoring import restore as put_in_place
 
-    restored = put_in_place(file, folder, state_dir)
+    state = Path.cwd() / expanded(state_dir) if state_dir else None
+    restored = put_in_place(file, folder, state)
     options.print(printing.restored(restored), restored.as_json())
 
 
@@ -658,22 +663,6 @@ def _log_to_file(workspace: Workspace) -> None:
         logger.addHandler(handler)
 
 
-@contextmanager
-def _reported() -> Iterator[None]:
-    """One sentence and an exit status for what the operator must mend, never a traceback."""
-    try:
-        yield
-    except BiodutyError as error:
-        click.echo(tell("错误：{error}", error=error.said), err=True)
-        code = {Busy: BUSY, ConfigError: USAGE}.get(type(error), FAILED)
-        raise SystemExit(code) from None
-    except BrokenPipeError:
-        raise  # nobody is left who would read a sentence; click ends quietly
-    except OSError as error:
-        click.echo(tell("错误：{error}", error=refusal(error)), err=True)
-        raise SystemExit(FAILED) from None
-
-
 def _language(arguments: Sequence[str]) -> Language:
     """The language to speak, told before click has parsed anything, and by the workspace's
     settings even where these cannot be used.
@@ -690,28 +679,10 @@ def _language(arguments: Sequence[str]) -> Language:
     return language_of(language_setting(folder), os.environ)
 
 
-def _open_what_is_closed() -> None:
-    """Let what is said go nowhere where there is no console (pythonw, a service, `>&-`). Otherwise
-    the next file that is opened would be given the number of stdout or stderr.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # is given the lowest number that is free
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-
-
 def main() -> None:
     """Entry point; survives consoles that cannot show every character, or none at all."""
-    _open_what_is_closed()
+    console.make_usable()
     speak(_language(sys.argv[1:]))
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
     # pydantic would look through all that is installed for plug-ins, which takes as long as it does
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")

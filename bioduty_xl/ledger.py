@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import quote
 
 from bioduty_xl.domain.calendar import CHINA
@@ -932,7 +932,7 @@ def _copied(path: Path) -> sqlite3.Connection:
         _require_sound(copy, path)
     except sqlite3.DatabaseError as error:
         copy.close()
-        raise _complaint(error, path) from error
+        _complain(error, path)
     except BaseException:
         copy.close()
         raise
@@ -1005,12 +1005,15 @@ def copy_ledger(path: Path, target: Path) -> int:
                 _require_sound(copy, path)
                 return int(copy.execute("PRAGMA user_version").fetchone()[0])
         except sqlite3.DatabaseError as error:
-            raise _complaint(error, path) from error
+            _complain(error, path)
 
 
-def _complaint(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def _complain(error: sqlite3.DatabaseError, path: Path) -> NoReturn:
+    """Raise what an error of SQLite means to the operator; one that is not known, as it is."""
     said = _COMPLAINTS.get(getattr(error, "sqlite_errorcode", 0))
-    return error if said is None else LedgerError(say("台账 {path} {said}", path=path, said=said))
+    if said is None:
+        raise error
+    raise LedgerError(say("台账 {path} {said}", path=path, said=said)) from error
 
 
 def _batches(values: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -14,23 +14,25 @@ import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import click
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from bioduty_xl import usage
+from bioduty_xl import console, usage
 from bioduty_xl.desktop import batch_file
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.language import Language, language_of, say, speak, tell
-from bioduty_xl.layout.atomic import write_whole
+from bioduty_xl.layout.atomic import SCRATCH, write_whole
 
 NAME = "bioduty-xl"
 WHEELS, ENVIRONMENT = "wheels", "bioduty"
@@ -38,6 +40,8 @@ WHEELS, ENVIRONMENT = "wheels", "bioduty"
 
 PYTHONS = ("3.11", "3.12", "3.13")
 """For which wheels are gathered for other machines, where nothing else is asked for."""
+
+_OWN = "bioduty_xl-*.whl"
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,10 @@ def gather(
         The wheels.
 
     Raises:
+        ConfigError: what was given is no wheel of this program.
         BiodutyError: pip is not there or fails, as it does without a network; or something has no
             binary wheel for a machine.
+        OSError: the folder cannot be made or written.
     """
     wheels = folder / WHEELS
     wheels.mkdir(parents=True, exist_ok=True)
@@ -114,18 +120,41 @@ def gather(
 
 
 def _own_wheel(wheels: Path, given: Path | None) -> Path:
-    """The program's own wheel, in the folder of wheels, where it is the only one."""
-    for old in wheels.glob("bioduty_xl-*.whl"):
-        if given is None or old.resolve() != given.resolve():
-            old.unlink()
+    """The program's own wheel, in the folder of wheels, where it is the only one; older ones stay
+    until it is there.
+    """
+    if given is not None:
+        _require_own(given)
     source = given or _installed_from()
+    with TemporaryDirectory(dir=wheels, prefix=SCRATCH) as scratch:
+        made = _made_wheel(Path(scratch), source)
+        own = wheels / made.name
+        write_whole(own, made.read_bytes())
+    for old in wheels.glob(_OWN):
+        if old != own:
+            old.unlink()
+    return own
+
+
+def _made_wheel(folder: Path, source: Path | None) -> Path:
+    """The program's own wheel: the file itself, or one made or downloaded into a folder."""
     if source is not None and source.is_file():
-        write_whole(wheels / source.name, source.read_bytes())
-    elif source is not None:
-        _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))
+        return source
+    if source is not None:
+        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(source))
     else:
-        _download_own(wheels)
-    return next(wheels.glob("bioduty_xl-*.whl"))
+        _download_own(folder)
+    return next(folder.glob(_OWN))
+
+
+def _require_own(wheel: Path) -> None:
+    try:
+        name, *_ = parse_wheel_filename(wheel.name)
+    except InvalidWheelFilename:
+        name = canonicalize_name("")
+    if name != NAME:
+        raise ConfigError(say("{wheel} 不是本程序的安装包，应是 bioduty_xl-….whl", wheel=wheel))
+    _requirements(wheel)
 
 
 def _installed_from() -> Path | None:
@@ -197,9 +226,12 @@ def _needed(wheels: Path, marks: Mapping[str, str]) -> Iterator[Requirement]:
 
 @functools.cache
 def _requirements(wheel: Path) -> tuple[str, ...]:
-    with zipfile.ZipFile(wheel) as package:
-        name = next(n for n in package.namelist() if n.endswith(".dist-info/METADATA"))
-        head = HeaderParser().parsestr(package.read(name).decode("utf-8"))
+    try:
+        with zipfile.ZipFile(wheel) as package:
+            name = next(n for n in package.namelist() if n.endswith(".dist-info/METADATA"))
+            head = HeaderParser().parsestr(package.read(name).decode("utf-8"))
+    except (zipfile.BadZipFile, zlib.error, EOFError, StopIteration, UnicodeDecodeError):
+        raise BiodutyError(say("{wheel} 已损坏，请删去后重新获取", wheel=wheel)) from None
     return tuple(head.get_all("Requires-Dist", ()))
 
 
@@ -353,12 +385,9 @@ def main(
     folder: Path, machines: tuple[str, ...], pythons: tuple[str, ...], wheel: Path | None
 ) -> None:
     """把安装所需的一切收集到 DIR，带到不能上网的电脑上安装。"""
-    try:
+    with console.reported():
         wheels = gather(folder, machines or ("here",), _versions(pythons), wheel)
-    except BiodutyError as error:
-        click.echo(tell("错误：{error}", error=error.said), err=True)
-        raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
-    size = sum(path.stat().st_size for path in wheels) >> 20
+        size = sum(path.stat().st_size for path in wheels) >> 20
     found = tell(
         "已收集 {count} 个安装包（{size} MB）：{folder}",
         count=len(wheels),
@@ -380,5 +409,6 @@ def _versions(given: Sequence[str]) -> Sequence[str]:
 
 
 if __name__ == "__main__":
+    console.make_usable()
     speak(language_of(Language.AUTO, os.environ))
     main()

@@ -244,7 +244,11 @@ def backed_up(made: Backup) -> str:
     lines += [tell("原件不见了：{sha256}", sha256=one) for one in found.missing]
     lines += [tell("原件与收到时不同，请检查磁盘：{sha256}", sha256=one) for one in found.damaged]
     lines += [_one_line(translated(said)) for said in (*found.elsewhere, *found.left_out)]
-    lines.append(tell("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR"))
+    lines.append(
+        tell("其中有签名密钥和各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR")
+        if found.key
+        else tell("其中有各单位所报内容，请妥善保管。恢复：bioduty restore FILE DIR")
+    )
     return "\n".join(lines)
 
 
@@ -266,6 +270,10 @@ def restored(done: Restored) -> str:
     ]
     lines += [tell("备份时已经不见了的原件：{sha256}", sha256=one) for one in found.missing]
     lines += [tell("备份时已经损坏的原件：{sha256}", sha256=one) for one in found.damaged]
+    lines += [
+        tell("可能被误运行，已改名：{name} → {renamed}", name=_one_line(name), renamed=renamed)
+        for name, renamed in done.renamed.items()
+    ]
     if done.outside:
         lines.append(
             tell("设置所指、不在工作区内的文件放在 {folder}，需要的请放回原处", folder=done.outside)

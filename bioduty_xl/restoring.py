@@ -2,11 +2,13 @@
 outside the new folder but the state folder where a person names one.
 
 A backup comes from a disk that anybody may have had. Names, sizes and hashes are those of its
-manifest or it is refused; it says nothing about where else to write.
+manifest or it is refused; it says nothing about where else to write. Nothing of it can be run by
+accident where it is put: what could gets another name, and starters are written anew.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,8 +17,8 @@ import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,9 +45,10 @@ from bioduty_xl.desktop import (
     own_command,
     write_starters,
 )
+from bioduty_xl.domain.filename import folded, is_runnable
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.intake import filing
-from bioduty_xl.language import say
+from bioduty_xl.language import Said, say
 from bioduty_xl.layout.atomic import SCRATCH, sync_folder
 from bioduty_xl.layout.disk import require_local
 from bioduty_xl.ledger import MIGRATIONS, Ledger
@@ -62,8 +65,12 @@ _ALWAYS = 64 << 20
 _ROOM_TO_SPARE = 64 << 20
 """Bytes of disk that are left free."""
 
-_RIGHTS, _OWN = 0o755, 0o700
-"""The most that a file, and a folder of the state, may be given."""
+_RIGHTS, _LEAST, _SECRET, _OWN = 0o644, 0o400, 0o600, 0o700
+"""The most and the least that a file may be given, and the rights of a file and a folder of the
+state, which are their owner's alone whatever the system was that the backup was made on.
+"""
+
+_STARTERS = frozenset(map(folded, (WINDOWS_STARTER, SHELL_STARTER)))
 
 _CHUNK = 1 << 20
 _PATHS_LINE = re.compile(r"^\s*\[paths\][^\n]*\n", re.MULTILINE)
@@ -78,22 +85,27 @@ class Restored:
         root: its folder.
         state_dir: where ledger, originals and key are.
         manifest: what the backup says of itself.
+        outside: where what the settings had named on other disks lies now; None if there is
+            nothing.
+        renamed: members that could be run by accident, with what they are called now, below the
+            folder; those of the state, below the state folder.
     """
 
     root: Path
     state_dir: Path
     manifest: Manifest
-
-    @property
-    def outside(self) -> Path | None:
-        """Where what the settings had named on other disks lies now; None if there is nothing."""
-        folder = self.root / OUTSIDE_FOLDER
-        return folder if folder.is_dir() else None
+    outside: Path | None
+    renamed: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """As `restore --json` prints it."""
         said = self.manifest.model_dump(mode="json", exclude={"members"})
-        return {"workspace": str(self.root), "state_dir": str(self.state_dir), "backup": said}
+        return {
+            "workspace": str(self.root),
+            "state_dir": str(self.state_dir),
+            "renamed": dict(self.renamed),
+            "backup": said,
+        }
 
 
 def restore(path: Path, folder: Path, state_dir: str | Path | None = None) -> Restored:
@@ -102,29 +114,96 @@ def restore(path: Path, folder: Path, state_dir: str | Path | None = None) -> Re
     Args:
         path: the backup.
         folder: where the workspace is to be.
-        state_dir: where ledger, originals and key are to be, relative to the folder; the settings
-            are changed accordingly. None: where the settings say, if that is in the folder.
+        state_dir: where ledger, originals and key are to be, relative to the folder, or from `~`;
+            the settings are changed accordingly. None: where the settings say, if that is in the
+            folder.
 
     Raises:
         ConfigError: a folder is not empty or on a network disk, or the settings name a state
-            folder elsewhere and none is given.
+            folder elsewhere and none is given, or it would lie where other files do.
         BiodutyError: the file is no backup, is damaged, or unpacks to more than it may.
     """
     root = folder.resolve()
     _require_empty(root, say("要恢复到的文件夹"))
-    with _opened(path) as package, _scratch_for(root) as scratch:
+    with _opened(path) as package, _scratch_for(root) as scratch, _told_of(path, scratch):
         with _sound(path):
             manifest = read_manifest(package, path)
         infos = _checked(package, manifest, path)
         _require_room(path, manifest, scratch)
+        places = _harmless(manifest.members)
         (scratch / WORKSPACE).mkdir()
-        for name, kept in manifest.members.items():
-            _unpack(package, infos[name], kept, scratch / name, path)
-        state = _state_place(scratch / WORKSPACE, root, state_dir)
-        _require_complete(scratch / STATE, manifest, path)
-        _dress(scratch, manifest)
+        with _fitting(path, scratch):
+            for name, kept in manifest.members.items():
+                _unpack(package, infos[name], kept, scratch / places[name], path)
+        state = _state_place(path, scratch / WORKSPACE, root, state_dir)
+        with _sound(path):
+            _require_complete(scratch / STATE, manifest, path)
+        with _fitting(path, scratch):
+            outside = _dress(scratch, {places[n]: kept for n, kept in manifest.members.items()})
         _put_in_place(scratch, root, state)
-    return Restored(root, state, manifest)
+    renamed = {_below(name): _below(place) for name, place in places.items() if place != name}
+    return Restored(root, state, manifest, root / outside if outside else None, renamed)
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with the home folder in the place of its `~`, which a shell leaves alone in quotes.
+
+    Raises:
+        ConfigError: nobody is called so.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(say("{path} 中的 ~ 不是本机用户的文件夹", path=path)) from None
+
+
+@contextmanager
+def _told_of(path: Path, scratch: Path) -> Iterator[None]:
+    """What is wrong with a file that was unpacked is said of the backup: the scratch folder is gone
+    when it is read.
+    """
+    try:
+        yield
+    except BiodutyError as error:
+        raise type(error)(_said_of(error.message, path, scratch), *error.details) from error
+
+
+def _said_of(said: str, path: Path, scratch: Path) -> str:
+    if not isinstance(said, Said):
+        return said
+    values = dict(said.values)
+    for key, value in values.items():
+        if isinstance(value, Path) and value.is_relative_to(scratch):
+            member = _below(value.relative_to(scratch).as_posix())
+            values[key] = say("{path} 中的 {member}", path=path, member=member)
+    return Said(said.template, values)
+
+
+def _below(member: str) -> str:
+    """A member's name without the folder of the backup that it is in."""
+    return member.partition("/")[2]
+
+
+@contextmanager
+def _fitting(path: Path, scratch: Path) -> Iterator[None]:
+    """What a system refuses to put into one folder, as a sentence; a full disk is none of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _MISFITS:
+            raise
+        place = Path(error.filename2 or error.filename or scratch)
+        name = place.relative_to(scratch) if place.is_relative_to(scratch) else place
+        why = say("“{name}”放不到位：{reason}", name=name.as_posix(), reason=error.strerror)
+        raise _damaged(path, why) from error
+
+
+_MISFITS = frozenset(
+    (
+        *(errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR),
+        *(errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP),
+    )
+)
 
 
 @contextmanager
@@ -132,7 +211,7 @@ def _sound(path: Path) -> Iterator[None]:
     """What a zip is damaged by, as a sentence."""
     try:
         yield
-    except BROKEN as error:
+    except (*BROKEN, TypeError) as error:
         raise _damaged(path, str(error)) from error
 
 
@@ -150,6 +229,7 @@ def _damaged(path: Path, why: str) -> BiodutyError:
 @contextmanager
 def _scratch_for(root: Path) -> Iterator[Path]:
     """A folder on the same disk, which only its owner may look into; gone afterwards."""
+    made = [one for one in root.parents if not one.exists()]
     root.parent.mkdir(parents=True, exist_ok=True)
     scratch = (root if root.exists() else root.parent) / f"{SCRATCH}{secrets.token_hex(8)}"
     scratch.mkdir(mode=_OWN)
@@ -157,6 +237,9 @@ def _scratch_for(root: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # it is in use, when all went well
+                folder.rmdir()
 
 
 def _require_empty(folder: Path, what: str) -> None:
@@ -178,7 +261,7 @@ def _checked(
     infos: dict[str, zipfile.ZipInfo] = {}
     for info in package.infolist():
         name = info.orig_filename
-        if name in infos or (name != MANIFEST and not is_safe(name)) or not _is_plain(info):
+        if name in infos or (name != MANIFEST and not _is_placed(name)) or not _is_plain(info):
             raise _damaged(path, say("其中的“{name}”不是备份里会有的", name=name))
         infos[name] = info
     del infos[MANIFEST]
@@ -189,6 +272,35 @@ def _checked(
         if name not in infos or infos[name].file_size != kept.size:
             raise _damaged(path, say("“{name}”与清单不符", name=name))
     return infos
+
+
+def _is_placed(name: str) -> bool:
+    """Whether a member has a place in a workspace; the state has two folders, and no others."""
+    if not is_safe(name):
+        return False
+    head, *rest = PurePosixPath(name).parts
+    if head != STATE:
+        return True
+    is_store = rest[0] in (ORIGINALS, PUBLISHED)
+    return len(rest) == (2 if is_store else 1)
+
+
+def _harmless(members: Iterable[str]) -> dict[str, str]:
+    """Where each member goes: as it is called, but what could be run, or would be a starter, with a
+    letter more. The current folder of a starter is the workspace, and Python and Windows look there
+    first for what they load.
+    """
+    names = list(members)
+    taken, places = set(map(folded, names)), dict[str, str]()
+    for name in names:
+        *folders, last = name.split("/")
+        folders = [f"{one}_" if folded(one) in _STARTERS else one for one in folders]
+        place = "/".join((*folders, f"{last}_" if is_runnable(last) else last))
+        while place != name and folded(place) in taken:
+            place += "_"
+        taken.add(folded(place))
+        places[name] = place
+    return places
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
@@ -222,30 +334,62 @@ def _unpack(
         raise _damaged(path, say("“{name}”与清单不符", name=info.filename))
 
 
-def _state_place(workspace: Path, root: Path, wanted: str | Path | None) -> Path:
+def _state_place(path: Path, workspace: Path, root: Path, wanted: str | Path | None) -> Path:
     """Where the state goes, with the settings agreeing."""
     settings = workspace / config.SETTINGS_FILE
     if not settings.is_file():
-        raise BiodutyError(say("备份中没有 {file}，没有恢复任何内容", file=config.SETTINGS_FILE))
-    named = config.load(settings).paths.state_dir
-    if wanted is None and not is_within(named):
+        raise BiodutyError(
+            say("{path} 中没有 {file}，没有恢复任何内容", path=path, file=config.SETTINGS_FILE)
+        )
+    paths = config.load(settings).paths
+    if wanted is None and not is_within(paths.state_dir):
         raise ConfigError(
             say(
                 "备份的设置把状态文件夹放在工作区以外：{named}。"
                 "请用 --state-dir 指明恢复到哪里，例如 --state-dir '{named}'，或放在工作区内："
-                "--state-dir .bioduty",
-                named=named,
+                "--state-dir '{within}'",
+                named=paths.state_dir,
+                within=root / ".bioduty",
+            )
+        )
+    place = (root / (paths.state_dir if wanted is None else expanded(wanted))).resolve()
+    require_local(place)
+    _require_apart(place, root, paths)
+    if not place.is_relative_to(root):
+        _require_empty(place, say("状态文件夹"))
+    elif _is_taken(workspace, place.relative_to(root)):
+        raise ConfigError(
+            say(
+                "{path} 中在状态文件夹的位置（{place}）已有别的文件，请用 --state-dir 另外指明",
+                path=path,
+                place=place,
             )
         )
     if wanted is not None:
-        _name_state_dir(settings, Path(wanted))
-    place = (root / (wanted or named)).resolve()
-    require_local(place)
+        within = place.is_relative_to(root)
+        _name_state_dir(settings, place.relative_to(root) if within else place)
+    return place
+
+
+def _require_apart(place: Path, root: Path, paths: config.Paths) -> None:
     if place == root or root.is_relative_to(place):
         raise ConfigError(say("{place} 不能作状态文件夹，请用 --state-dir 另外指明", place=place))
-    if not place.is_relative_to(root):
-        _require_empty(place, say("状态文件夹"))
-    return place
+    for setting in (paths.inbox, paths.outbox, paths.templates):
+        other = (root / setting).resolve()
+        if place.is_relative_to(other) or other.is_relative_to(place):
+            raise ConfigError(
+                say(
+                    "状态文件夹 {place} 不能与 {other} 互相包含，请用 --state-dir 另外指明",
+                    place=place,
+                    other=other,
+                )
+            )
+
+
+def _is_taken(workspace: Path, place: Path) -> bool:
+    """Whether something of the backup lies where a folder is to be, or a file above it."""
+    above = (workspace / one for one in place.parents)
+    return (workspace / place).exists() or any(one.is_file() for one in above)
 
 
 def _name_state_dir(settings: Path, wanted: Path) -> None:
@@ -273,9 +417,9 @@ def _name_state_dir(settings: Path, wanted: Path) -> None:
 
 def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
     """The ledger must be one that this version opens, with all that it names."""
-    if manifest.ledger is None:
+    if manifest.ledger is None and not (state / LEDGER).exists():
         return
-    if manifest.ledger > len(MIGRATIONS):
+    if (manifest.ledger or 0) > len(MIGRATIONS):
         raise BiodutyError(
             say("{path} 中的台账由更新版本的程序写成，请升级程序后再恢复", path=path)
         )
@@ -284,9 +428,8 @@ def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
     with Ledger(state / LEDGER, snapshot=True) as ledger:
         named = {f"{ORIGINALS}/{sha256}" for sha256 in ledger.hashes()}
         for period in ledger.closed_periods():
-            closing = ledger.closing(period)
-            assert closing is not None, "it is closed"
-            named.add(f"{PUBLISHED}/{closing.sha256}.xlsx")
+            if closing := ledger.closing(period):
+                named.add(f"{PUBLISHED}/{closing.sha256}.xlsx")
     gone = {name for name in named if not (state / name).is_file()}
     known = {f"{ORIGINALS}/{one}" for one in manifest.missing}
     known |= {f"{PUBLISHED}/{one}.xlsx" for one in manifest.missing}
@@ -294,11 +437,20 @@ def _require_complete(state: Path, manifest: Manifest, path: Path) -> None:
         raise _damaged(path, say("缺少台账所列的 {name}", name=min(lacking)))
 
 
-def _dress(scratch: Path, manifest: Manifest) -> None:
-    """Rights and times as they were; folders and marks that a workspace needs."""
-    for name, kept in manifest.members.items():
-        path = scratch / name
-        path.chmod(kept.mode & _RIGHTS)
+def _dress(scratch: Path, members: Mapping[str, Kept]) -> str | None:
+    """Rights and times as they were, as far as they may be; folders and marks that a workspace
+    needs.
+
+    Args:
+        members: by where they lie in the scratch folder.
+
+    Returns:
+        The name of the folder of what the settings had named on other disks, if there is any.
+    """
+    for place, kept in members.items():
+        path = scratch / place
+        is_state = place.startswith(f"{STATE}/")
+        path.chmod(_SECRET if is_state else kept.mode & _RIGHTS | _LEAST)
         os.utime(path, ns=(kept.changed_ns, kept.changed_ns))
     state = scratch / STATE
     state.mkdir(mode=_OWN, exist_ok=True)
@@ -310,11 +462,22 @@ def _dress(scratch: Path, manifest: Manifest) -> None:
         (workspace / setting).mkdir(parents=True, exist_ok=True)
     if is_within(paths.inbox):
         filing.mark_as_ours(workspace / paths.inbox)
-    if (scratch / OUTSIDE).is_dir():
-        (scratch / OUTSIDE).rename(workspace / OUTSIDE_FOLDER)
-    for name in (WINDOWS_STARTER, SHELL_STARTER):  # what is double-clicked is never another's
-        (workspace / name).unlink(missing_ok=True)
     write_starters(workspace, own_command())
+    return _bring_outside(scratch / OUTSIDE, workspace)
+
+
+def _bring_outside(folder: Path, workspace: Path) -> str | None:
+    """Put what had lain on other disks into a folder of its own: one that was restored before may
+    have such a folder already.
+    """
+    if not folder.is_dir():
+        return None
+    name, number = OUTSIDE_FOLDER, 1
+    while (workspace / name).exists():
+        number += 1
+        name = f"{OUTSIDE_FOLDER}_{number}"
+    folder.rename(workspace / name)
+    return name
 
 
 def _put_in_place(scratch: Path, root: Path, state: Path) -> None:
@@ -340,7 +503,11 @@ def _move_beside(folder: Path, target: Path) -> None:
     """Move a folder to where it may be another disk; what is half moved has no name of its own."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f"{SCRATCH}{secrets.token_hex(8)}")
-    shutil.move(folder, draft)
+    try:
+        shutil.move(folder, draft)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     if target.exists():
         target.rmdir()
     draft.rename(target)

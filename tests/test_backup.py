@@ -266,6 +266,16 @@ def with_manifest(saved, target, change):
     return broken(saved, target, changed)
 
 
+def replaced(saved, target, name, content):
+    """A copy of a backup with a member of other bytes, as its manifest says too."""
+    kept = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    draft = target.with_suffix(".draft")
+    with_manifest(saved, draft, lambda said: said["members"][name].update(kept))
+    broken(draft, target, lambda i, c: content if i.filename == name else c)
+    draft.unlink()
+    return target
+
+
 def refused(path, target, match, error=BiodutyError, **more):
     """Nothing is there afterwards, and nothing is left of the try."""
     before = sorted(target.parent.iterdir())
@@ -322,7 +332,7 @@ def test_a_backup_of_a_newer_program_is_refused(saved, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        *("../外.txt", "workspace/../../外.txt", "/tmp/外.txt", "workspace//外.txt"),
+        *("", "state/", "../外.txt", "workspace/../../外.txt", "/tmp/外.txt", "workspace//外.txt"),
         *(r"workspace\..\外.txt", "C:/外.txt", "workspace/C:外.txt", "别处/外.txt", "workspace/"),
         "state/signing.key/x",
     ],
@@ -384,6 +394,291 @@ def test_a_starter_in_a_backup_is_never_put_in_place(saved, tmp_path):
         package.writestr("workspace/运行.sh", evil)
     there = Workspace.restore(bad, tmp_path / "新 电脑")
     assert b"bioduty_xl" in (there.root / "运行.sh").read_bytes()
+
+
+def with_members(saved, target, *names, content=b"x", mode=0o755):
+    """A copy of a backup with members that it never had, in its manifest too."""
+    kept = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "mode": mode}
+
+    def change(said):
+        said["members"] |= {name: {**kept, "changed_ns": 0} for name in names}
+
+    with_manifest(saved, target, change)
+    with zipfile.ZipFile(target, "a") as package:
+        for name in names:
+            package.writestr(zipfile.ZipInfo(name), content)
+    return target
+
+
+def test_nothing_of_a_backup_shadows_a_module_or_runs_by_accident(saved, tmp_path):
+    """Python looks for modules, and cmd.exe for programs, in the folder that a starter runs in."""
+    evil = b"open('had', 'w').close()\n"
+    bad = with_members(
+        saved,
+        tmp_path / "坏.zip",
+        *("workspace/click.py", "workspace/json/__init__.py", "workspace/CHCP.COM"),
+        *("workspace/pandas.cpython-312-x86_64-linux-gnu.so", "workspace/inbox/表.xlsx.exe"),
+        *("workspace/click.py_", "state/sqlite3.py", "outside/x.bat", "workspace/运行.SH"),
+        *("workspace/运行.bat/x", "workspace/dirname"),
+        content=evil,
+    )
+    there = tmp_path / "新 电脑"
+    said = bioduty("restore", bad, there)
+    assert "已改名：click.py → click.py__" in said
+    assert "已改名：inbox/表.xlsx.exe → inbox/表.xlsx.exe_" in said
+    held = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
+    runnable = {name for name in held if name.lower().endswith((".py", ".com", ".so", ".exe"))}
+    assert runnable == set()
+    starters = {name for name in held if name.lower().endswith((".bat", ".sh"))}
+    assert starters == {"运行.bat", "运行.sh"}
+    assert b"bioduty_xl" in (there / "运行.bat").read_bytes()
+    assert (there / "click.py_").read_bytes() == (there / "click.py__").read_bytes() == evil
+    if os.name == "posix":
+        assert not os.access(there / "dirname", os.X_OK)
+        subprocess.run(
+            [sys.executable, "-m", "bioduty_xl", "status", Q2],
+            cwd=there,
+            env={**os.environ, "PYTHONPATH": str(Path(bioduty_xl.__file__).parents[1])},
+            check=True,
+            capture_output=True,
+        )
+        assert not list(there.rglob("had"))
+
+
+@pytest.mark.parametrize("name", ["CON", "a.", "a ", "nul.xlsx", "a?b", "click.p\u200cy", "a\nb"])
+def test_a_name_that_some_system_would_not_take_as_it_stands_is_no_member(saved, tmp_path, name):
+    bad = with_members(saved, tmp_path / "坏.zip", f"workspace/{name}")
+    (tmp_path / "里").mkdir()
+    refused(bad, tmp_path / "里" / "新", "不是备份里会有的")
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        (("workspace/.bioduty/x",), "状态文件夹的位置"),
+        (("workspace/.bioduty",), "状态文件夹的位置"),
+        (("workspace/inbox",), "放不到位"),
+        (("workspace/templates/quarterly_return.xlsx/x",), "既是文件又是文件夹"),
+        (("workspace/" + "长" * 100,), "放不到位"),
+        (("state/originals",), "不是备份里会有的"),
+        (("state/lock/x",), "不是备份里会有的"),
+    ],
+)
+def test_members_that_get_in_each_others_way_are_one_sentence(saved, tmp_path, members, error):
+    """It names the backup, and no scratch folder that is gone by then."""
+    bad = with_members(saved, tmp_path / "坏.zip", *members)
+    (tmp_path / "里").mkdir()
+    target = tmp_path / "里" / "没有过" / "新"
+    code = 2 if "状态" in error else 1
+    said = failed("restore", bad, target, expect=code)
+    assert error in said
+    assert str(bad) in said
+    assert ".~bioduty" not in said
+    assert list((tmp_path / "里").iterdir()) == []
+
+
+def test_what_had_been_outside_before_is_no_hindrance_the_next_time(busy, tmp_path):
+    city = outside(busy, "plan", tmp_path / "共享 plan.xlsx")
+    first = Workspace.restore(city.ws.backup(tmp_path / "a.zip").path, tmp_path / "二")
+    second = tmp_path / "三"
+    said = bioduty("restore", first.backup(tmp_path / "b.zip").path, second)
+    assert str(second / "备份中的外部文件_2") in said
+    assert (second / "备份中的外部文件_2" / "共享 plan.xlsx").is_file()
+    assert (second / "备份中的外部文件" / "共享 plan.xlsx").is_file()
+
+
+def test_a_damaged_ledger_or_settings_in_gbk_are_said_of_the_backup(saved, tmp_path):
+    bad, target = tmp_path / "坏.zip", tmp_path / "新"
+    settings = "[office]\nname = '某办公室'\n".encode("gbk")
+    replaced(saved, bad, "workspace/bioduty.toml", settings)
+    said = failed("restore", bad, target, expect=2)
+    assert f"{bad} 中的 bioduty.toml" in said
+    assert "GBK" in said
+    with zipfile.ZipFile(saved) as package:
+        whole = package.read("state/ledger.sqlite")
+    for content in (whole[:9000], b"no ledger", b""):
+        replaced(saved, bad, "state/ledger.sqlite", content)
+        assert f"{bad} 中的 ledger.sqlite" in failed("restore", bad, target, expect=1)
+        assert not target.exists()
+
+
+def test_a_ledger_that_is_none_of_ours_is_refused(saved, tmp_path):
+    """It has our version, and rows that we never write."""
+    odd = tmp_path / "odd.sqlite"
+    for change in ("DROP TABLE closings", "UPDATE closings SET period = '去年'"):
+        with zipfile.ZipFile(saved) as package:
+            odd.write_bytes(package.read("state/ledger.sqlite"))
+        with closing(sqlite3.connect(odd)) as db, db:
+            db.execute("PRAGMA foreign_keys = OFF")
+            db.execute(change)
+        bad = replaced(saved, tmp_path / "坏.zip", "state/ledger.sqlite", odd.read_bytes())
+        assert str(bad) in failed("restore", bad, tmp_path / "新", expect=1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's")
+def test_rights_that_a_manifest_from_windows_gives_open_no_secret(saved, tmp_path):
+    def change(said):
+        for kept in said["members"].values():
+            kept["mode"] = 0o666
+
+    bad = with_manifest(saved, tmp_path / "视窗.zip", change)
+    for state_dir in (None, tmp_path / "别处"):
+        target = tmp_path / f"新 {state_dir is None}"
+        there = Workspace.restore(bad, target, state_dir=state_dir)
+        assert stat.S_IMODE(there.state_dir.stat().st_mode) == 0o700
+        for name in ("signing.key", "mail.password", "ledger.sqlite"):
+            assert stat.S_IMODE((there.state_dir / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((there.root / "register.xlsx").stat().st_mode) == 0o644
+
+
+def test_a_state_folder_is_told_from_the_current_folder(saved, tmp_path, monkeypatch):
+    (tmp_path / "里").mkdir()
+    monkeypatch.chdir(tmp_path / "里")
+    bioduty("restore", saved, "新", "--state-dir", "新/状态", cwd=tmp_path / "里")
+    there = Workspace.open("新")
+    assert there.settings.paths.state_dir == Path("状态")
+    assert there.is_closed(Q2)
+    bioduty("restore", saved, "又", "--state-dir", "旁边", cwd=tmp_path / "里")
+    assert Workspace.open("又").state_dir == tmp_path / "里" / "旁边"
+    home = {**os.environ, "HOME": str(tmp_path / "家"), "USERPROFILE": str(tmp_path / "家")}
+    done = run("restore", saved, "再", "--state-dir", "~/状态", cwd=tmp_path / "里", env=home)
+    assert done.returncode == 0, done.stderr
+    assert Workspace.open("再").state_dir == tmp_path / "家" / "状态"
+    assert not (tmp_path / "里" / "~").exists()
+
+
+@pytest.mark.parametrize("place", ["inbox", "outbox", "templates/a", "inbox/a/b"])
+def test_a_state_folder_that_would_lie_among_other_files_is_refused(saved, tmp_path, place):
+    target = tmp_path / "里" / "新"
+    target.parent.mkdir()
+    refused(saved, target, "不能与 .* 互相包含", ConfigError, state_dir=place)
+    refused(saved, target, "状态文件夹的位置", ConfigError, state_dir="plan.xlsx")
+    refused(saved, target, "不是本机用户", ConfigError, state_dir="~没有这个人/x")
+    assert list(target.parent.iterdir()) == []
+
+
+def test_what_people_keep_in_the_workspace_folder_is_in_a_backup(busy, tmp_path):
+    root = busy.ws.root
+    (root / "我的笔记.docx").write_bytes(b"PK mine")
+    (root / "笔记" / ".旧").mkdir(parents=True)
+    (root / "笔记" / "a.txt").write_text("a", encoding="utf-8")
+    (root / "笔记" / "b.py").write_text("pass", encoding="utf-8")
+    made = busy.ws.backup(root / "b.zip")  # in the folder itself, and again
+    made = busy.ws.backup(root / "b.zip")
+    assert made.manifest.left_out == ()
+    assert not [name for name in made.manifest.members if "b.zip" in name]
+    there = Workspace.restore(made.path, tmp_path / "新 电脑").root
+    assert (there / "我的笔记.docx").read_bytes() == b"PK mine"
+    assert {path.name for path in (there / "笔记").iterdir()} == {"a.txt", "b.py_"}
+
+
+def test_what_is_no_belonging_of_a_person_is_left_out_by_name(busy, tmp_path, monkeypatch):
+    root = busy.ws.root
+    for folder, mark in (("venv", "pyvenv.cfg"), ("演示", "bioduty.toml"), (".git", "HEAD")):
+        (root / folder).mkdir()
+        (root / folder / mark).write_text("x", encoding="utf-8")
+    (root / "照片").mkdir()
+    for number in range(4):
+        (root / "照片" / f"{number}.jpg").write_bytes(b"jpg")
+    monkeypatch.setattr("bioduty_xl.belongings.MOST_FILES", 3)
+    busy.ws.backup(root / "上次.zip")
+    made = busy.ws.backup(tmp_path / "b.zip")
+    assert sorted(made.manifest.elsewhere) == sorted(
+        (
+            f"{root / 'venv'} 是 Python 环境，没有备份",
+            f"{root / '演示'} 是另一个工作区，没有备份，请单独备份",
+            f"{root / '.git'} 属于其他程序，没有备份",
+            f"{root / '上次.zip'} 是备份，没有再放进去",
+        )
+    )
+    (said,) = made.manifest.left_out
+    assert "照片 里的文件太多或者太大（4 个" in said
+    assert made.needs_attention
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_links_that_are_not_followed_are_named(busy, tmp_path):
+    root = busy.ws.root
+    (tmp_path / "别处").mkdir()
+    (tmp_path / "别处" / "x.txt").write_text("x", encoding="ascii")
+    links = (root / "快捷", root / "outbox" / "x.txt", root / "inbox" / "x.txt")
+    for link, target in zip(links, ("别处", "别处/x.txt", "没有"), strict=True):
+        link.symlink_to(tmp_path / target)
+    (root / "templates").rename(tmp_path / "模板")
+    (root / "templates").symlink_to(tmp_path / "模板")  # this one the settings name
+    made = busy.ws.backup(tmp_path / "b.zip")
+    said = {f"{link}：是指向别处的链接，没有备份" for link in links}
+    assert set(made.manifest.left_out) == said
+    assert "workspace/templates/quarterly_return.xlsx" in made.manifest.members
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere case does not count")
+def test_names_that_differ_by_case_alone_are_not_both_in_a_backup(busy, tmp_path):
+    for name in ("a.txt", "A.txt", "CON", "b.", "c?.txt"):
+        (busy.ws.root / name).write_text(name, encoding="ascii")
+        (busy.ws.inbox / name).write_text(f"inbox {name}", encoding="ascii")
+    made = busy.ws.backup(tmp_path / "b.zip")
+    assert len(made.manifest.waiting) == 5
+    assert sum("大小写不同" in said for said in made.manifest.left_out) == 1
+    assert sum("文件名不能写入备份" in said for said in made.manifest.left_out) == 3
+    there = Workspace.restore(made.path, tmp_path / "新 电脑")
+    came = {
+        path.read_text(encoding="ascii") for path in there.inbox.iterdir() if path.stat().st_size
+    }
+    assert came == {f"inbox {name}" for name in ("a.txt", "A.txt", "CON", "b.", "c?.txt")}
+
+
+def test_a_backup_without_the_key_of_forms_that_are_out_is_not_called_good(busy, tmp_path):
+    whole = busy.ws.backup(tmp_path / "有.zip").path
+    assert "其中有签名密钥" in bioduty("backup", whole, "--workspace", busy.ws.root)
+    (busy.ws.state_dir / "signing.key").unlink()
+    target = tmp_path / "b.zip"
+    said = bioduty("backup", target, "--workspace", busy.ws.root, expect=3)
+    assert "没有签名密钥" in said
+    assert "其中有签名密钥" not in said
+    assert "没有签名密钥" in bioduty("restore", target, tmp_path / "新 电脑")
+    with pytest.raises(ConfigError, match="从中找回密钥"):
+        busy.ws.backup(whole)
+
+
+def test_a_book_that_is_still_being_written_is_no_damaged_one(busy, tmp_path):
+    published = busy.ws.state_dir / "published"
+    (published / ".~bioduty-0123.xlsx").write_bytes(b"half")
+    made = busy.ws.backup(tmp_path / "b.zip")
+    assert not made.needs_attention
+    assert not [name for name in made.manifest.members if ".~" in name]
+
+
+def test_what_goes_away_between_listing_and_opening_ends_no_backup(busy, tmp_path, monkeypatch):
+    """A book that is gone, and an original that cannot be opened, are missing; what the ledger does
+    not know is just not there."""
+    real = Path.open
+    unknown = busy.ws.originals / ("0" * 64)
+    unknown.write_bytes(b"")
+    (book,) = (busy.ws.state_dir / "published").iterdir()
+    original = next(path for path in filing.originals_in(busy.ws.originals) if path != unknown)
+
+    def gone(path, *arguments, **options):
+        if path in (unknown, book):
+            raise FileNotFoundError(2, "gone", str(path))
+        if path == original:
+            raise PermissionError(13, "not yours", str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", gone)
+    made = busy.ws.backup(tmp_path / "b.zip")
+    monkeypatch.undo()
+    assert set(made.manifest.missing) == {book.stem, original.name}
+    assert [f"{original}：读不出来" in said for said in made.manifest.left_out] == [True]
+    assert Workspace.restore(made.path, tmp_path / "新 电脑").is_closed(Q2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices are POSIX's")
+def test_a_device_is_no_place_for_a_backup(busy, tmp_path):
+    os.mkfifo(tmp_path / "管道")
+    for target in ("/dev/full", "/dev/null", tmp_path / "管道"):
+        said = failed("backup", target, "--workspace", busy.ws.root, expect=2)
+        assert "不是普通文件" in said
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(busy, saved, tmp_path):

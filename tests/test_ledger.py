@@ -174,3 +174,16 @@ def test_who_only_reads_an_older_ledger_does_not_migrate_it(old):
         assert opened.count() == 2
         assert opened.unreported() == []
     assert old.read_bytes() == before
+
+
+def test_an_error_of_the_disk_is_no_cause_of_itself(old, monkeypatch):
+    """SQLite's codes that have no sentence of their own come as they are, once."""
+
+    def fails(path, target):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(ledger, "_back_up", fails)
+    with pytest.raises(LedgerError, match="disk I/O error") as caught:
+        Ledger(old, snapshot=True)
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+    assert caught.value.__cause__.__cause__ is None

@@ -169,6 +169,70 @@ def test_the_wheel_that_is_given_is_the_one_that_is_gathered(tmp_path):
     assert own.read_bytes() == given.read_bytes()
 
 
+def test_an_older_wheel_stays_where_no_new_one_can_be_had(tmp_path, monkeypatch):
+    def fails(*arguments):
+        raise BiodutyError("no network")
+
+    old = tmp_path / "bioduty_xl-0.0.1-py3-none-any.whl"
+    old.write_bytes(b"old")
+    monkeypatch.setattr(offline, "_pip", fails)
+    with pytest.raises(BiodutyError, match="no network"):
+        offline._own_wheel(tmp_path, None)
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_what_is_no_whole_wheel_of_this_program_is_one_sentence(tmp_path):
+    other = tmp_path / "other-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(other, "w") as package:
+        package.writestr("other-1.0.dist-info/METADATA", "Name: other\n")
+    broken, empty = (tmp_path / f"bioduty_xl-0.{n}-py3-none-any.whl" for n in (1, 2))
+    broken.write_bytes(b"PK broken")
+    zipfile.ZipFile(empty, "w").close()
+    cases = ((other, 2, "不是本程序的安装包"), (broken, 1, "已损坏"), (empty, 1, "已损坏"))
+    for wheel, status, said in cases:
+        for platform in ("here", "windows"):
+            done = gather(tmp_path / "离线", "--wheel", str(wheel), "--platform", platform)
+            assert done.returncode == status
+            assert said in done.stderr
+            assert "Traceback" not in done.stderr
+    assert list((tmp_path / "离线" / "wheels").iterdir()) == []
+
+
+def test_a_broken_wheel_in_the_folder_is_named(tmp_path):
+    broken = tmp_path / "click-8.0-py3-none-any.whl"
+    broken.write_bytes(b"")
+    with pytest.raises(BiodutyError, match=r"click-8\.0-py3-none-any\.whl 已损坏"):
+        list(offline._needed(tmp_path, {}))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_folder_that_cannot_be_made_is_one_sentence():
+    done = gather("/proc/x")
+    assert done.returncode == 1
+    assert done.stderr.startswith("错误：")
+    assert "/proc/x" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_console_breaks_it(tmp_path):
+    """Neither one that cannot show Chinese, nor one that is not there."""
+    given = tmp_path / "other-1.0-𠮷-none-any.whl"
+    given.touch()
+    command = [sys.executable, "-P", "-m", "bioduty_xl.offline", tmp_path / "w", "--wheel", given]
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(Path(bioduty_xl.__file__).parents[1]),
+        "PYTHONIOENCODING": "gbk",
+        "PYTHONUTF8": "0",
+    }
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert r"\U00020bb7" in done.stderr.decode("gbk")
+    if os.name == "posix":
+        script = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
+        assert subprocess.run(script, env=env, check=False).returncode == 2
+
+
 def test_a_program_that_was_installed_from_a_checkout_is_gathered_from_it(tmp_path, monkeypatch):
     """Pip notes a folder as it notes a wheel; the command runs from where it is installed."""
 

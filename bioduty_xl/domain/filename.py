@@ -22,6 +22,22 @@ _RESERVED = re.compile(
 )
 """Devices of Windows, with any extension."""
 
+_UNSEEN = frozenset(("Cc", "Cf", "Cs"))
+"""Categories of letters that are not shown; some file systems do not see them in a name either."""
+
+_RUN_BY_SYSTEMS = (
+    *("bat", "cmd", "com", "exe", "scr", "pif", "cpl", "msc", "msi", "msix", "msp", "appx", "jar"),
+    *("ps1", "ps1xml", "psm1", "psd1", "psc1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "wsc"),
+    *("hta", "sct", "reg", "inf", "lnk", "url", "scf", "gadget", "application", "appref-ms"),
+    *("ws", "vb", "chm", "hlp", "xll", "wll", "settingcontent-ms", "library-ms", "search-ms"),
+    *("sh", "bash", "csh", "ksh", "zsh", "fish", "command", "tool", "app", "workflow", "desktop"),
+    *("run", "appimage", "dll", "ocx", "sys", "drv", "so", "dylib"),
+)
+_RUN_BY_LANGUAGES = ("py", "pyw", "pyc", "pyo", "pyd", "pyz", "pyzw", "pth", "pl", "rb", "php")
+_RUNNABLE = re.compile(
+    rf"\.(?:{'|'.join((*_RUN_BY_SYSTEMS, *_RUN_BY_LANGUAGES))}|so\.[0-9.]+)[. ]*$", re.IGNORECASE
+)
+
 
 def clean_name(name: str) -> str:
     """A name as it may stand in, or be, the name of a file; an ordinary name stays as it is.
@@ -61,15 +77,36 @@ def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
     """
     found = {key: clean_name(name) for key, name in names.items()}
     for _ in range(2):  # what was told apart may by chance be what another one is called
-        known = Counter(map(_folded, found.values()))
+        known = Counter(map(folded, found.values()))
         found = {
             key: name
-            if known[_folded(name)] == 1
+            if known[folded(name)] == 1
             else f"{clean_name(names[key])}（{clean_name(key)}）"
             for key, name in found.items()
         }
     return found
 
 
-def _folded(name: str) -> str:
+def is_portable(name: str) -> bool:
+    """Whether any system takes one part of a path as it stands, for a file of that name."""
+    return bool(
+        name.strip(". ")
+        and not name.endswith((".", " "))
+        and not _FORBIDDEN & set(name)
+        and not any(unicodedata.category(char) in _UNSEEN for char in name)
+        and not _RESERVED.match(name)
+    )
+
+
+def is_runnable(name: str) -> bool:
+    """Whether a file of a name may be run, or loaded into a program, by whoever double-clicks it or
+    looks for another file beside it. Workbooks and documents are none, macros or not.
+    """
+    return _RUNNABLE.search(name) is not None
+
+
+def folded(name: str) -> str:
+    """A name as it is where neither case nor the way its letters are composed counts: two names
+    that come out the same may be one file.
+    """
     return unicodedata.normalize("NFC", name.casefold())

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from windows import DEVICES, windows_takes
 
-from bioduty_xl.domain.filename import clean_name, distinct_names
+from bioduty_xl.domain.filename import clean_name, distinct_names, is_portable, is_runnable
 from bioduty_xl.layout.packaged import PLAN, packaged
 from bioduty_xl.plan.book import read_plan
 
@@ -86,3 +86,26 @@ def test_the_units_of_the_plan_keep_their_names():
     plan = read_plan(packaged(PLAN))
     names = {unit.code: unit.name for unit in plan.units}
     assert distinct_names(names) == names
+
+
+def test_a_name_that_any_system_takes_is_one_that_windows_takes():
+    for code in range(0x3000):
+        for name in (chr(code), f"市{chr(code)}", f"{chr(code)}局"):
+            assert not is_portable(name) or windows_takes(name), name
+    for device in DEVICES:
+        assert not is_portable(device.lower())
+        assert not is_portable(f"{device}.x")
+    for name in ("市林业局.xlsx", ".bioduty", "~x", "a b", "ë\u0308", "局" * 85):
+        assert is_portable(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        *((name, True) for name in ("a.py", "a.PY", "a.xlsx.exe", "a.so", "a.so.1.2", "a.py. .")),
+        *((name, True) for name in ("__init__.cpython-312.pyc", "a.lnk", "运行.sh", ".pth")),
+        *((name, False) for name in ("a.xlsx", "a.py_", "py", "a.xlsm", "a.so.doc", "a.python")),
+    ],
+)
+def test_what_can_be_run_is_told_by_its_ending(name, runs):
+    assert is_runnable(name) is runs
