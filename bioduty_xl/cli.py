@@ -178,7 +178,7 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
         decorated.params += [
             usage.Option(
                 ["--workspace"],
-                type=click.Path(path_type=Path, file_okay=False),
+                type=usage.Path(path_type=Path, file_okay=False),
                 help="工作区文件夹；不写时向上找最近的 bioduty.toml",
             ),
             usage.Option(
@@ -205,7 +205,7 @@ def cli() -> None:
 
 
 @_command(cli)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=usage.Path(path_type=Path))
 def demo(options: Options, folder: Path | None) -> None:
     """用真实的责任分工方案演示两个季度的完整流程。"""
     from bioduty_xl.demo import free_folder, play
@@ -221,7 +221,7 @@ def demo(options: Options, folder: Path | None) -> None:
 
 
 @_command(cli)
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=usage.Path(path_type=Path))
 @usage.option(
     "--starters",
     is_flag=True,
@@ -246,8 +246,8 @@ def plan_group() -> None:
 
 
 @_command(plan_group, "import")
-@click.argument("document", type=click.Path(path_type=Path))
-@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@click.argument("document", type=usage.Path(path_type=Path))
+@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
     """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
@@ -282,7 +282,7 @@ def template_group() -> None:
 
 
 @_command(template_group, "build")
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=usage.Path(path_type=Path))
 def template_build(options: Options, folder: Path | None) -> None:
     """按程序的规定重新生成两个模板；改过的旧模板改名保留。"""
     from bioduty_xl.forms.template import build_templates
@@ -408,7 +408,7 @@ def status(options: Options, period: str | None) -> None:
 
 
 @_command(cli)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=usage.Path(exists=True, dir_okay=False, path_type=Path))
 def inspect(options: Options, file: Path) -> None:
     """辨认并检查一个文件，不作任何改动。"""
     workspace = options.open()
@@ -455,7 +455,7 @@ def run(options: Options, executor: str | None, opens: bool) -> None:
     type=click.Choice(("systemd", "cron", "schtasks")),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
-@usage.option("-o", "--output", type=click.Path(path_type=Path), help="把配置写入文件")
+@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="把配置写入文件")
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
@@ -493,10 +493,10 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
 
 @_command(cli)
 @click.argument(
-    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "folders", metavar="DIR...", nargs=-1, required=True, type=usage.Path(path_type=Path)
 )
 @usage.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
-@usage.option("-o", "--output", type=click.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="写入的工作簿（xlsx）")
 def rollup(
     options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
 ) -> None:
@@ -521,7 +521,7 @@ def rollup(
 
 
 @_command(cli)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=usage.Path(path_type=Path))
 def backup(options: Options, file: Path) -> None:
     """备份整个工作区，写成一个文件；不影响正在进行的运行。
 
@@ -534,8 +534,8 @@ def backup(options: Options, file: Path) -> None:
 
 
 @_command(cli)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("file", type=usage.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=usage.Path(path_type=Path))
 @usage.option(
     "--state-dir",
     metavar="DIR",

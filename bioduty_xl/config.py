@@ -412,12 +412,12 @@ def load(path: Path) -> Settings:
         ConfigError: it is no UTF-8, no TOML, or a key or value is wrong; every fault is named with
             its line.
     """
-    parsed = parse(read_text(path), _KNOWN.meant_in_chinese)
+    parsed = parse(read_text(path), _KNOWN)
     places, wrong = Places(parsed.text), list[Fault]()
     try:
         settings = Settings.model_validate(parsed.data)
     except ValidationError as error:
-        wrong = faults_of(error.errors(), _KNOWN, places)
+        wrong = faults_of(error.errors(), _KNOWN, places, parsed.left_out)
     better_known = {fault.place.line for fault in wrong}
     slips = [
         fault

@@ -5,6 +5,9 @@ returned file and becomes that file's verdict. What a unit can mend in its own a
 it is a `Finding` (domain.returns), which is data.
 """
 
+import errno
+import os
+
 from bioduty_xl.language import Said, listed, say
 
 
@@ -31,13 +34,49 @@ class BiodutyError(Exception):
         return str(self.said)
 
 
+_DENIED = say("文件正被其他程序打开，或者没有读写的权限")
+_USUAL = {
+    errno.ENOENT: say("没有这个文件或者文件夹"),
+    errno.ENOTDIR: say("路径中有一段不是文件夹"),
+    errno.EISDIR: say("这是文件夹，不是文件"),
+    errno.EEXIST: say("已经有同名的文件或者文件夹"),
+    errno.ENOTEMPTY: say("文件夹不是空的"),
+    errno.EACCES: _DENIED,
+    errno.ENOSPC: say("磁盘已满"),
+    errno.EDQUOT: say("所用的空间已超过限额"),
+    errno.EROFS: say("磁盘是只读的"),
+    errno.EFBIG: say("文件太大"),
+    errno.ENAMETOOLONG: say("文件名或者路径太长"),
+    errno.EXDEV: say("不能移到另一个磁盘"),
+    errno.ELOOP: say("符号链接互相指来指去，没有尽头"),
+    errno.EBUSY: say("正被占用"),
+    errno.EMFILE: say("打开的文件太多"),
+    errno.ENOMEM: say("内存不足"),
+    errno.EIO: say("读写时出错，磁盘或者网络可能有故障"),
+    errno.ETIMEDOUT: say("等候太久，没有回应"),
+    errno.ECONNREFUSED: say("对方拒绝连接"),
+    errno.ENETUNREACH: say("网络不通"),
+    errno.EHOSTUNREACH: say("网络不通"),
+}
+"""What systems say in English alone, by its number."""
+
+
 def refusal(error: OSError) -> str:
     """What a system's refusal of a file means; the file, if it is known, on a line below."""
-    said = error.strerror or str(error) or type(error).__name__
-    if isinstance(error, PermissionError):
+    said = system_words(error)
+    if isinstance(error, PermissionError) and said is not _DENIED:
         said = say("文件正被其他程序打开，或者没有读写的权限（{said}）", said=said)
     place = error.filename2 or error.filename
     return listed((said, str(place)), "\n  ") if place else said
+
+
+def system_words(error: OSError) -> str:
+    """What a system says of an error; the usual of it in Chinese, unless somebody, or Windows in
+    its own language, has said something else.
+    """
+    if error.errno in _USUAL and error.strerror == os.strerror(error.errno):
+        return _USUAL[error.errno]
+    return error.strerror or str(error) or type(error).__name__
 
 
 class ConfigError(BiodutyError):

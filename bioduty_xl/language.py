@@ -12,6 +12,7 @@ command line alone.
 
 from __future__ import annotations
 
+import codecs
 import gettext
 import os
 import re
@@ -163,8 +164,10 @@ def language_setting(folder: Path | None) -> Language:
     quick, and what is wrong with the file is itself to be said in the language that it asks for.
     """
     try:
-        text = (folder / SETTINGS_FILE).read_text("utf-8-sig", "replace") if folder else ""
+        raw = (folder / SETTINGS_FILE).read_bytes() if folder else b""
     except OSError:
         return Language.AUTO
+    is_wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Notepad may save it
+    text = raw.decode("utf-16" if is_wide else "utf-8-sig", "replace").replace("\r", "\n")
     found = _SETTING.search(_FIRST_TABLE.split(text, maxsplit=1)[0])
     return _SPOKEN.get(found[1], Language.AUTO) if found else Language.AUTO

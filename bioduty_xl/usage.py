@@ -1,13 +1,14 @@
-"""Commands and options whose help is told in the language that was settled, when it is shown. They
-are declared in Chinese, before any language is.
+"""Commands, options and types that speak the language that was settled, when it is shown. They are
+declared before any language is, and their help in Chinese.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import gettext
 from inspect import cleandoc
-from typing import Self
+from typing import Any, Self
 
 import click
 
@@ -50,6 +51,18 @@ class Option(_Translated, click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Its names, and what it is for."""
         return click.Option.get_help_record(self._reworded(), ctx)
+
+
+class Path(click.Path):
+    """A path. click asks what one is called, file or folder, when it is declared; here it is asked
+    when it is said.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a refusal in the language that was settled."""
+        told = copy.copy(self)
+        told.name = gettext.gettext(self.name)
+        return click.Path.convert(told, value, param, ctx)
 
 
 command = functools.partial(click.command, cls=Command)

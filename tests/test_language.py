@@ -228,6 +228,16 @@ def test_the_setting_is_read_from_the_head_of_the_file(tmp_path, text, setting):
     assert language_setting(tmp_path) == setting
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_the_setting_is_read_from_what_notepad_saved_as_utf_16(tmp_path, encoding):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    text = f'{mark}# 说明\r\nlanguage = "en"\r\n[mail]\r\nport = 0\r\n'
+    (tmp_path / "bioduty.toml").write_bytes(text.encode(encoding))
+    assert language_setting(tmp_path) == "en"
+    said = speaking("zh_CN.UTF-8", "status", cwd=tmp_path).stderr
+    assert said.startswith("error: ")
+
+
 def test_without_a_workspace_there_is_no_setting(tmp_path):
     assert language_setting(None) == "auto"
     assert language_setting(tmp_path / "gone") == "auto"
@@ -320,6 +330,25 @@ def test_misuse_is_told_in_one_language(spoken, tmp_path, monkeypatch, arguments
     said = spoken("en", *arguments)
     assert english in said
     assert catalogues.CHINESE.search(said) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chinese", "english"),
+    [
+        (("inspect", "gone.xlsx"), "文件 'gone.xlsx' 不存在", "File 'gone.xlsx' does not exist"),
+        (("inspect", "folder"), "文件 'folder' 是文件夹", "File 'folder' is a directory"),
+        (("status", "--workspace", "a"), "文件夹 'a' 是文件", "Directory 'a' is a file"),
+    ],
+)
+def test_what_a_path_is_called_is_said_in_the_language_of_the_run(
+    tmp_path, arguments, chinese, english
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a").touch()
+    said = speaking("zh_CN.UTF-8", *arguments, cwd=tmp_path).stderr
+    assert chinese in said
+    assert not re.search("[Ff]ile |[Dd]irectory ", said.partition("错误")[2])
+    assert english in speaking("en_US.UTF-8", *arguments, cwd=tmp_path).stderr
 
 
 def test_json_is_the_same_on_every_machine(spoken, q2):

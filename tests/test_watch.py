@@ -102,7 +102,7 @@ def test_a_disk_that_is_full_is_told_with_the_place_on_a_line_of_its_own(city, m
 
     monkeypatch.setattr(Workspace, "renew", fail)
     done = city.run("2024-06-20")
-    said = "汇总 2024Q2：No space left on device"
+    said = "汇总 2024Q2：磁盘已满"
     assert done.failures == [f"{said}\n  /工作/outbox/x 13800138000.xlsx"]
     assert watch.last_pass(city.ws.state_dir)["failures"] == [said]
 

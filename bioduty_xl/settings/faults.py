@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -43,6 +44,8 @@ class Known:
         if word in self._by_word:
             return say("，是否想写 {key}？", key=self._shown(self._by_word[word], table))
         elsewhere = [key for key in self._keys if key[-1] == word and key[:-1] != table]
+        if elsewhere == [(word,)] and self._is_single(elsewhere[0]):
+            return say("，请把它移到文件开头，写在第一个 [节名] 的前面")
         if len(elsewhere) == 1:
             return say("，它应写成 {key}", key=self._shown(elsewhere[0], table))
         here = [key[-1] for key in self._keys if key[:-1] == table]
@@ -67,6 +70,14 @@ class Known:
             if likely
             else ""
         )
+
+    def is_text(self, path: Path) -> bool:
+        """Whether the value of a key is a text, whatever it looks like; in a table that there is
+        not, whether one of that name is.
+        """
+        same = [path] if self.field(path) else [key for key in self._keys if key[-1] == path[-1]]
+        fields = map(self.field, same)
+        return any(field.annotation in (str, pathlib.Path) for field in fields if field)
 
     def field(self, path: Path) -> FieldInfo | None:
         """The declaration of a key, within a mapping that of the mapping; None where there is
@@ -93,11 +104,16 @@ class Known:
                 f"[{whole}]" if _model_in(field.annotation) is field.annotation else f"[[{whole}]]"
             )
         *above, name = key
-        return (
-            name
-            if tuple(above) == table
-            else say("[{table}] 一节的 {name}", table=".".join(above), name=name)
-        )
+        if tuple(above) == table:
+            return name
+        if not above:
+            return say("文件开头（第一个 [节名] 的前面）的 {name}", name=name)
+        return say("[{table}] 一节的 {name}", table=".".join(above), name=name)
+
+    def _is_single(self, key: tuple[str, ...]) -> bool:
+        """Whether a key is no table."""
+        field = self.field(key)
+        return field is not None and _model_in(field.annotation) is None
 
     @cached_property
     def _keys(self) -> tuple[tuple[str, ...], ...]:
@@ -127,21 +143,35 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
-def faults_of(errors: Sequence[Mapping[str, Any]], known: Known, places: Places) -> list[Fault]:
+def faults_of(
+    errors: Sequence[Mapping[str, Any]],
+    known: Known,
+    places: Places,
+    left_out: Collection[Path] = (),
+) -> list[Fault]:
     """A fault for each refusal of a model, in the order of the file.
 
     Args:
         errors: `ValidationError.errors()`.
+        left_out: keys that the file has and the model was not shown; it is not said to miss them.
     """
     found = {}
     for error in errors:
         path = _written(error["loc"])
+        if _is_of_what_is_left_out(error["type"], path, left_out):
+            continue
         place = places.of(path)
-        message = _message(error, path, known)
+        message = _message(error, path, known, places.written(path))
         found[place, path] = Fault(
             place, say("{key}：{message}", key=dotted(path), message=message) if path else message
         )
     return sorted(found.values())
+
+
+def _is_of_what_is_left_out(kind: str, path: Path, left_out: Collection[Path]) -> bool:
+    if kind == "missing":
+        return path in left_out
+    return kind == "value_error" and any(path == one[:-1] for one in left_out)
 
 
 def dotted(path: Path) -> str:
@@ -154,7 +184,12 @@ def _written(location: Path) -> Path:
     return location[:-1] if location and location[-1] == "[key]" else location
 
 
-def _message(error: Mapping[str, Any], path: Path, known: Known) -> str:
+def _message(error: Mapping[str, Any], path: Path, known: Known, written: str) -> str:
+    """What is wrong.
+
+    Args:
+        written: the value as it is in the file, where it is a number, a date or a word.
+    """
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         table = tuple(str(part) for part in path[:-1] if not isinstance(part, int))
@@ -163,11 +198,10 @@ def _message(error: Mapping[str, Any], path: Path, known: Known) -> str:
         return say("缺少这一项，请补上")
     if kind == "value_error":
         return _sentence(error["ctx"]["error"])
-    said = _shape(kind, value, path, known) or _limit(error) or error["msg"]
+    shown = _excerpt(written or value)
+    said = _shape(kind, value, path, known, shown) or _limit(error) or error["msg"]
     return (
-        said
-        if isinstance(value, dict)
-        else say("“{value}”不能用，{said}", value=_excerpt(value), said=said)
+        said if isinstance(value, dict) else say("“{value}”不能用，{said}", value=shown, said=said)
     )
 
 
@@ -186,7 +220,7 @@ def _excerpt(value: object) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-def _shape(kind: str, value: object, path: Path, known: Known) -> str | None:
+def _shape(kind: str, value: object, path: Path, known: Known, shown: str) -> str | None:
     """What kind of value belongs there."""
     name = dotted(path)
     if kind in ("model_type", "dict_type", "mapping_type"):
@@ -201,7 +235,7 @@ def _shape(kind: str, value: object, path: Path, known: Known) -> str | None:
     if kind.startswith(("int_", "float_")):
         return say("应写数字，不加引号") if "from_float" not in kind else say("应写整数")
     if kind in ("string_type", "path_type"):
-        return say('应写文字，加引号，如 "{value}"', value=_excerpt(value))
+        return say('应写文字，加引号，如 "{value}"', value=shown)
     if kind == "enum":
         return say("只能写：{known}", known=_choices(known.field(path)))
     return None

@@ -18,8 +18,15 @@ _REST_OF_LINE = re.compile(r"[^\n]*")
 _BARE = re.compile(r"[^\s=.\[\]{}\"'#,]+")
 _PLAIN_VALUE = re.compile(r"[^,\]}\n#]*")
 _STRING = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:[^"\\\n]|\\.)*"?|' r"'[^'\n]*'?", re.DOTALL
+    r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)|'
+    r"'''.*?(?:'{3,5}|\Z)|"
+    r'"(?:[^"\\\n]|\\.)*"?|'
+    r"'[^'\n]*'?",
+    re.DOTALL,
 )
+
+DEEPEST = 20
+"""Arrays and tables in one another beyond which nothing is looked for; no setting is so deep."""
 
 
 @dataclass(frozen=True, order=True)
@@ -41,11 +48,15 @@ class Sighting:
 
     Attributes:
         is_heading: it opens a table.
+        begins: it is the beginning of a statement, no part of a value.
+        plain: its value, where that is neither a text in quotes nor in brackets.
     """
 
     path: Path
     place: Place
     is_heading: bool = False
+    begins: bool = False
+    plain: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,10 @@ class Places:
             if found := self._first.get(path[:length]):
                 return found
         return Place(1)
+
+    def written(self, path: Path) -> str:
+        """The value of a key as it is in the text, where that is a number, a date or a word."""
+        return next((one.plain for one in self.sightings if one.path == path and one.plain), "")
 
     @cached_property
     def _first(self) -> Mapping[Path, Place]:
@@ -92,7 +107,7 @@ class _Scan:
                 table = heading.path
                 yield heading
             else:
-                yield from self._pair(table)
+                yield from self._pair(table, begins=True)
             self._take(_REST_OF_LINE)
 
     def _heading(self) -> Sighting:
@@ -104,7 +119,7 @@ class _Scan:
             path = path[:-1] if isinstance(path[-1], int) else path
             self._last[path] = self._last.get(path, -1) + 1
             path = (*path, self._last[path])
-        return Sighting(path, place, is_heading=True)
+        return Sighting(path, place, is_heading=True, begins=True)
 
     def _resolved(self, names: Path) -> Path:
         """A heading's path: a table below an array of tables belongs to the newest of them."""
@@ -115,11 +130,13 @@ class _Scan:
                 path = (*path, self._last[path])
         return path or ("",)
 
-    def _pair(self, table: Path) -> Iterator[Sighting]:
+    def _pair(self, table: Path, *, begins: bool = False) -> Iterator[Sighting]:
         place, path = self._place(), (*table, *self._key())
-        yield Sighting(path, place)
-        if self._sees("="):
-            self._at += 1
+        has_value = self._sees("=")
+        self._at += has_value
+        plain = self._plain() if has_value else ""
+        yield Sighting(path, place, begins=begins, plain=plain)
+        if has_value:
             yield from self._value(path)
 
     def _key(self) -> Path:
@@ -137,9 +154,19 @@ class _Scan:
             return self._take(_STRING).strip("\"'")
         return self._take(_BARE)
 
+    def _plain(self) -> str:
+        """The value that comes next, where it is in neither quotes nor brackets."""
+        self._take(_BLANK)
+        if self._text.startswith(("[", "{", '"', "'"), self._at):
+            return ""
+        found = _PLAIN_VALUE.match(self._text, self._at)
+        return found[0].strip() if found else ""
+
     def _value(self, path: Path) -> Iterator[Sighting]:
         self._take(_BLANK)
-        if self._sees("["):
+        if len(path) > DEEPEST:
+            self._take(_REST_OF_LINE)
+        elif self._sees("["):
             yield from self._array(path)
         elif self._sees("{"):
             yield from self._inline(path)
@@ -153,7 +180,7 @@ class _Scan:
         number = 0
         while self._here(_NOTHING) and not self._sees("]"):
             before = self._at
-            yield Sighting((*path, number), self._place())
+            yield Sighting((*path, number), self._place(), plain=self._plain())
             yield from self._value((*path, number))
             number += 1
             self._at = max(self._at, before + 1)  # on text that is no TOML it goes on all the same

@@ -7,17 +7,23 @@ is found in the same go. The file itself is never changed.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any, NamedTuple
+from datetime import date, time
+from typing import Any, NamedTuple, Protocol
 
 from bioduty_xl.language import Said, listed, say
-from bioduty_xl.settings.places import Place, Places, Sighting
-
-DROPPED = "__slip_"
-"""How keys begin in mended text that stand for what cannot be used."""
+from bioduty_xl.settings.places import Path, Place, Places, Sighting
+from bioduty_xl.settings.statements import (
+    DROPPED,
+    Statement,
+    leave_out,
+    left_out,
+    statement_at,
+    valueless,
+    without_dropped,
+)
+from bioduty_xl.settings.stops import OPEN, OPEN_ARRAY, OPEN_TEXTS, TWICE, Stop, loaded, why
 
 _MOST = 100
 """Faults after which nobody reads on."""
@@ -51,101 +57,99 @@ class Parsed:
         data: all that could be read.
         text: the text that it was read from, line by line the same as the file, slips mended.
         faults: what is not TOML.
+        left_out: keys that the file has, with values that cannot be used.
     """
 
     data: dict[str, Any]
     text: str
     faults: tuple[Fault, ...] = ()
+    left_out: frozenset[Path] = frozenset()
 
 
-def parse(text: str, meant: Callable[[str], str]) -> Parsed:
-    """Read TOML, going on after what is plainly a slip of the pen.
+class Names(Protocol):
+    """The keys that there are."""
 
-    What is after a fault that is not understood is left out, and so is the table that it is in.
+    def meant_in_chinese(self, name: str) -> str:
+        """What to say of a name in Chinese: `，是否想写 name？` or nothing."""
 
-    Args:
-        meant: what to say of a name in Chinese: `，是否想写 name？` or nothing.
+    def is_text(self, path: Path) -> bool:
+        """Whether the value of a key is a text, whatever it looks like."""
+
+
+def parse(text: str, names: Names) -> Parsed:
+    """Read TOML, going on after what is plainly a slip of the pen, and without the statement where
+    it is not plain what was meant.
     """
     lines, faults = text.split("\n"), list[Fault]()
     while len(faults) < _MOST:
-        mended = "\n".join(lines)
         try:
-            return _parsed(tomllib.loads(mended), mended, faults)
-        except tomllib.TOMLDecodeError as error:
-            said, place = _read_error(error, lines)
-        if again := _repeated(said, mended, place):
-            faults.append(again.fault)
-            lines[again.fault.place.line - 1] = again.mended
-        elif (number := _slipped_line(lines, said, place)) is not None:
-            slip = _find_slip(lines[number - 1], meant, number)
-            assert slip is not None
-            faults.append(Fault(Place(number, slip.column), slip.message, slip.is_guess))
-            lines[number - 1] = slip.mended
-        else:
-            faults += _not_understood(said, lines, place, faults)
-            break
-    whole = _whole_tables(lines, faults[-1].place.line)
-    return _parsed(_loaded(whole), whole, faults)
+            return _parsed(loaded(lines), lines, faults)
+        except Stop as stop:
+            faults += _got_over(stop, lines, names, {fault.place.line for fault in faults})
+    return _parsed({}, lines, faults)
 
 
-def _parsed(data: dict[str, Any], text: str, faults: list[Fault]) -> Parsed:
+def _got_over(stop: Stop, lines: list[str], names: Names, known: set[int]) -> Iterator[Fault]:
+    """What is wrong where the parser stopped; the lines are mended so that it gets beyond.
+
+    Args:
+        known: lines that something is said of already.
+    """
+    if again := _repeated(stop, lines):
+        lines[again.fault.place.line - 1] = again.mended
+        yield again.fault
+    elif found := _slip_at(stop, lines, names):
+        number, slip = found
+        lines[number - 1] = slip.mended
+        yield Fault(Place(number, slip.column), slip.message, slip.is_guess)
+    else:
+        one = statement_at(lines, stop.place)
+        fault = _not_understood(stop, lines, one)
+        leave_out(lines, one)
+        if fault.place.line not in known:
+            yield fault
+
+
+def _parsed(data: dict[str, Any], lines: list[str], faults: list[Fault]) -> Parsed:
     """What was read, with each fault said of its key."""
+    text = "\n".join(lines)
     keys: dict[int, str] = {}
     for seen in Places(text).sightings:
-        if names := [str(part) for part in seen.path if not isinstance(part, int)]:
-            keys.setdefault(seen.place.line, ".".join(names))
-    named = (
-        replace(one, message=say("{key}：{message}", key=key, message=one.message))
-        if key and DROPPED not in key
-        else one
-        for one in faults
-        for key in [keys.get(one.place.line)]
-    )
-    return Parsed(_without_dropped(data), text, tuple(named))
+        if name := _dotted(seen.path):
+            keys.setdefault(seen.place.line, name)
+    named = (_of_key(keys.get(one.place.line, ""), one) for one in faults)
+    return Parsed(without_dropped(data), text, tuple(named), left_out(data))
 
 
-def _not_understood(
-    said: str, lines: list[str], place: Place, faults: list[Fault]
-) -> Iterator[Fault]:
-    """Where the parser stopped, or where the array begins that it did not find the end of; not
-    twice of one line.
+def _dotted(path: Path) -> str:
+    return ".".join(str(part) for part in path if not isinstance(part, int))
+
+
+def _of_key(key: str, fault: Fault) -> Fault:
+    if not key or DROPPED in key:
+        return fault
+    return replace(fault, message=say("{key}：{message}", key=key, message=fault.message))
+
+
+def _not_understood(stop: Stop, lines: list[str], one: Statement) -> Fault:
+    """What is wrong with a statement: where the parser stopped, or where it begins if the parser
+    did not find its end.
     """
-    if said.startswith("Unclosed array"):
-        above = range(place.line, 0, -1)
-        opened = re.compile(r"[^\[#]+=\s*\[")
-        place = next((Place(n) for n in above if opened.match(lines[n - 1])), place)
-    if place.line not in {fault.place.line for fault in faults}:
-        yield Fault(place, _raw(said))
+    is_open, is_text = stop.place.line > one.last, stop.said.startswith(OPEN_TEXTS)
+    place = Place(one.first) if is_open or is_text else stop.place
+    words = why(OPEN_ARRAY if is_open and not is_text else stop.said)
+    line = _excerpt(lines[place.line - 1])
+    fault = Fault(place, say("{words}（{line}）", words=words, line=line))
+    return fault if place.line == one.first else _of_key(_dotted(one.path), fault)
 
 
-def _loaded(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
+_MOST_SHOWN = 40
 
 
-def _whole_tables(lines: list[str], line: int) -> str:
-    """The tables before the one that a line is in."""
-    headings = (n for n in range(line - 1, -1, -1) if lines[n].lstrip().startswith("["))
-    return "\n".join(lines[: next(headings, 0)])
-
-
-def _without_dropped(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {k: _without_dropped(v) for k, v in data.items() if not k.startswith(DROPPED)}
-    return [_without_dropped(one) for one in data] if isinstance(data, list) else data
-
-
-_WHERE = re.compile(r"(?P<said>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end.*)\)")
-
-
-def _read_error(error: tomllib.TOMLDecodeError, lines: list[str]) -> tuple[str, Place]:
-    found = _WHERE.fullmatch(str(error))
-    if found is None or found["line"] is None:
-        last = max((n for n, line in enumerate(lines, 1) if line.strip()), default=1)
-        return (found["said"] if found else str(error)), Place(last)
-    return found["said"], Place(int(found["line"]), int(found["column"]))
+def _excerpt(line: str) -> str:
+    """A line as it can be shown on any console."""
+    shown = "".join(char if char.isprintable() else "�" for char in line.strip())
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
 
 
 class _Repeated(NamedTuple):
@@ -153,16 +157,12 @@ class _Repeated(NamedTuple):
     mended: str
 
 
-_TWICE = ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Duplicate inline")
-
-
-def _repeated(said: str, text: str, place: Place) -> _Repeated | None:
+def _repeated(stop: Stop, lines: list[str]) -> _Repeated | None:
     """A key or a table that is there already; the second one is left out."""
-    if not said.startswith(_TWICE):
+    if not stop.said.startswith(TWICE):
         return None
-    lines = text.split("\n")
-    seen = Places("\n".join(lines[: place.line])).sightings
-    here = next((s for s in reversed(seen) if s.place.line <= place.line), None)
+    seen = Places("\n".join(lines[: stop.place.line])).sightings
+    here = next((s for s in reversed(seen) if s.place.line <= stop.place.line), None)
     starts = [s for s in seen if here and s.place.line == here.place.line]
     for one in starts:
         before = [s for s in seen if s.place < one.place]
@@ -180,7 +180,7 @@ def _clash(first: Sighting, second: Sighting) -> bool:
 
 
 def _left_out(one: Sighting, first: Sighting, line: str, beside: int) -> _Repeated | None:
-    name = ".".join(str(part) for part in one.path if not isinstance(part, int))
+    name = _dotted(tuple(part for part in one.path if DROPPED not in str(part)))
     if one.is_heading:
         said = say(
             "[{name}] 在第 {line} 行已经有了，请把两处合并成一节", name=name, line=first.place.line
@@ -206,28 +206,95 @@ class _Slip(NamedTuple):
     is_guess: bool = False
 
 
-def _slipped_line(lines: list[str], said: str, place: Place) -> int | None:
-    """The line that a slip is in: where the parser stopped, or above where something is left
-    open.
+def _slip_at(stop: Stop, lines: list[str], names: Names) -> tuple[int, _Slip] | None:
+    """The line that a slip is in, where the parser stopped or above where something is left open;
+    and the slip.
     """
-    if _find_slip(lines[place.line - 1], _nothing, place.line):
-        return place.line
-    if said.startswith(("Unclosed", "Unterminated", 'Expected "')):
-        before = range(1, place.line)
-        return next((n for n in before if _has_open_quote(lines[n - 1])), None)
+    for number in _suspects(stop, lines):
+        seen = Places("\n".join(lines[:number])).sightings
+        begun = [one for one in seen if one.begins]
+        is_inside = bool(begun) and begun[-1].place.line < number
+        tables = [one.path for one in begun if one.is_heading and one.place.line < number]
+        line = _Line(lines[number - 1], number, tables[-1] if tables else (), is_inside)
+        if slip := _find_slip(line, names):
+            return number, slip
     return None
 
 
-def _nothing(_: str) -> str:
-    return ""
+class _Line(NamedTuple):
+    """A line to be mended.
+
+    Attributes:
+        table: that it is in.
+        is_inside: it goes on with what an earlier line began.
+    """
+
+    text: str
+    number: int
+    table: Path
+    is_inside: bool
 
 
-def _find_slip(line: str, meant: Callable[[str], str], number: int) -> _Slip | None:
-    bare = _without_texts(line)
-    for find in _SLIPS:
-        if (slip := find(line, bare)) and slip.mended != line:
+def _suspects(stop: Stop, lines: list[str]) -> Iterator[int]:
+    yield stop.place.line
+    if stop.said.startswith(OPEN):
+        before = range(1, stop.place.line)
+        yield from (n for n in before if _has_open_quote(lines[n - 1]))
+
+
+_LONGEST = 2000
+"""Characters of a line that nobody has written by hand, and no slip of the pen."""
+
+
+def _find_slip(line: _Line, names: Names) -> _Slip | None:
+    text, bare = line.text, _without_texts(line.text[:_LONGEST])
+    if len(text) > len(bare) or _is_remark(bare):
+        return None
+    if slip := _bare_text(text, bare, names, line.table):
+        return slip
+    for find in _SIGNS if line.is_inside else (*_SIGNS, *_SHAPES):
+        if (slip := find(text, bare)) and slip.mended != text:
             return slip
-    return _chinese_name(line, bare, meant, number) or _value(line, bare, number)
+    if line.is_inside:
+        return None
+    return _chinese_name(text, bare, names, line.number) or _value(text, bare)
+
+
+_REMARK = re.compile(r"\s*(?=.*[\u3400-\u9fff])[^=＝\[\]［］【】{}｛｝\"'“”„＂「」‘’＇\x01＃]+")
+
+
+def _is_remark(bare: str) -> bool:
+    """Words without anything of a setting in them."""
+    return bool(_REMARK.fullmatch(bare))
+
+
+_TEXT = re.compile(
+    r"\s*(?P<key>[A-Za-z0-9_.\-]+)[ \t]*=[ \t]*"
+    r"(?P<value>[^\s\[{\x01\"'“”„＂「」‘’＇＃=][^\x01\"'“”„＂「」‘’＇＃=]*)"
+)
+_AFTER_TEXT = " \t\u3000;；,，。"
+
+
+def _bare_text(line: str, bare: str, names: Names, table: Path) -> _Slip | None:
+    """A text without quotes, also one that looks like a number: it is to be kept as it is, with the
+    0 that telephone numbers begin with.
+    """
+    found = _TEXT.fullmatch(bare)
+    if found is None or not names.is_text((*table, *found["key"].split("."))):
+        return None
+    value = found["value"].rstrip(_AFTER_TEXT)
+    if not value or not value.isprintable():
+        return None
+    message, right = _quoted(value)
+    column = found.start("value")
+    return _Slip(column + 1, message, line[:column] + right, is_guess=True)
+
+
+def _quoted(value: str) -> tuple[str, str]:
+    """To put a text in quotes, and the text in quotes that no backslash can spoil."""
+    escaped = value.replace("\\", "/").replace('"', "")
+    quoted = f"'{value}'" if "\\" in value else f'"{value}"'
+    return say("文字要加英文引号，写成 {quoted}", quoted=quoted), f'"{escaped}"'
 
 
 _CLOSED = re.compile(
@@ -277,16 +344,22 @@ def _windows_path(line: str, _: str) -> _Slip | None:
     """In double quotes a backslash begins a sign of its own."""
     for found in re.finditer(r'"((?:[A-Za-z]:)?\\[^"]*)"', line):
         path = found[1]
-        if re.fullmatch(r"(?:[^\\]|\\\\)*", path):
+        if re.fullmatch(r"(?:[^\\]|\\\\)*|(?:[^\\]|\\u[0-9A-Fa-f]{4})*", path):
             continue
         message = say(
             "Windows 路径要用单引号，写成 '{path}'，或者把 \\ 改成 /，写成 \"{slashed}\"",
-            path=path.rstrip(chr(92)),
+            path=_without_end(path),
             slashed=path.replace(chr(92), "/"),
         )
         mended = line.replace(found[0], found[0].replace("\\", "/"))
         return _Slip(found.start() + 1, message, mended)
     return None
+
+
+def _without_end(path: str) -> str:
+    """A folder without its last backslash, except a whole drive: `D:` is another folder."""
+    shorter = path.rstrip("\\")
+    return shorter if shorter.rstrip(":") == shorter and shorter else f"{shorter}\\"
 
 
 def _wide_quotes(line: str, bare: str) -> _Slip | None:
@@ -327,6 +400,24 @@ def _wide_signs(line: str, bare: str) -> _Slip | None:
     return _Slip(at + 1, say("符号要用半角（英文）的：{names}", names=names), mended)
 
 
+_WIDE_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+_NUMBER = re.compile(r"[0-9:.\-]*[０-９][0-9０-９:.\-]*")
+
+
+def _wide_digits(line: str, bare: str) -> _Slip | None:
+    start = bare.find("=") + 1
+    found = list(_NUMBER.finditer(bare, start))
+    if not found or not (start or re.fullmatch(r"[\s\d:.,\-\[\]]+", bare)):
+        return None
+    right = listed(one[0].translate(_WIDE_DIGITS) for one in found)
+    mended = "".join(
+        char.translate(_WIDE_DIGITS) if at >= start and seen != "\1" else char
+        for at, (char, seen) in enumerate(zip(line, bare, strict=True))
+    )
+    message = say("数字要用半角（英文）的，写成 {right}", right=right)
+    return _Slip(found[0].start() + 1, message, mended)
+
+
 def _open_quote(line: str, bare: str) -> _Slip | None:
     at = next((n for n, char in enumerate(bare) if char in "\"'"), None)
     if at is None or '"""' in line or "'''" in line:
@@ -356,6 +447,20 @@ def _open_heading(_: str, bare: str) -> _Slip | None:
 _KEY = r"^\s*(?P<key>[\w.\-\x01]+)\s*"
 
 
+_SPACED = re.compile(r"\s*(?P<name>[A-Za-z][\w\-]*(?:[ \t]+[A-Za-z][\w\-]*){1,2})[ \t]*=", re.ASCII)
+
+
+def _spaced_name(line: str, bare: str) -> _Slip | None:
+    """`due day = 25`."""
+    found = _SPACED.match(bare)
+    if found is None:
+        return None
+    right = "_".join(found["name"].split())
+    start, end = found.span("name")
+    message = say("设置名中间不能有空格，写成 {right}", right=right)
+    return _Slip(start + 1, message, line[:start] + right + line[end:])
+
+
 def _no_equals(line: str, bare: str) -> _Slip | None:
     found = re.match(_KEY + r"(?:(?P<colon>:)|(?<=\s)(?=[\x01\d\[{]))", bare)
     if found is None:
@@ -369,40 +474,50 @@ def _no_equals(line: str, bare: str) -> _Slip | None:
 
 def _time_of_day(line: str, bare: str) -> _Slip | None:
     for found in re.finditer(r"(?<![\d:T\-])(\d{1,2}):(\d{2})(?::(\d{2}))?(?![:\d])", bare):
-        right = f"{int(found[1]):02}:{found[2]}:{found[3] or '00'}"
-        if found[0] != right:
+        if mend := _meant_time(found):
+            message, right = mend
             mended = line[: found.start()] + right + line[found.end() :]
-            return _Slip(found.start() + 1, say("时刻要写到秒，写成 {right}", right=right), mended)
+            return _Slip(found.start() + 1, message, mended)
     return None
+
+
+def _meant_time(found: re.Match[str]) -> tuple[str, str] | None:
+    try:
+        right = time(int(found[1]), int(found[2]), int(found[3] or 0)).isoformat()
+    except ValueError:
+        return say("没有“{value}”这个时刻", value=found[0]), "00:00:00"
+    return (say("时刻要写到秒，写成 {right}", right=right), right) if right != found[0] else None
 
 
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
-def _value(line: str, bare: str, number: int) -> _Slip | None:
+def _value(line: str, bare: str) -> _Slip | None:
     """What stands after the equals sign, where it is one value without quotes."""
     found = re.match(_KEY + r"=[ \t]*(?P<value>[^\s\[{\x01\"'][^\x01\[\]{}]*?|)\s*$", bare)
     if found is None:
         return None
     column, value = found.start("value"), found["value"]
+    if not value:
+        after = bare.index("=") + 1
+        nothing = say("等号后面没有写值；不需要这一项的，请删去这一行")
+        return _Slip(after + 1, nothing, valueless(line[:after]))
     mend = _meant_value(value)
     if mend is None:
         return None
     message, right = mend
     mended = line[:column] + right + line[found.end("value") :]
-    if not value:
-        mended = f"{DROPPED}{number} = 0"
-    return _Slip(column + 1, message, mended, is_guess=right.startswith('"'))
+    return _Slip(column + 1, message, mended, is_guess=not right[0].isdigit())
 
 
 def _meant_value(value: str) -> tuple[str, str] | None:
     """What is wrong with a value without quotes, and what is right."""
-    if not value:
-        return say("等号后面没有写值；不需要这一项的，请删去这一行"), "0"
     if day := _DATE.fullmatch(value):
         return _meant_date(value, day)
     if value.lower() in ("true", "false"):
-        return say("应写小写的 {value}", value=value.lower()), value.lower()
+        return say("不能写 true 或 false"), value.lower()
+    if re.fullmatch(r"0\d{6,}|0\d{2,3}-\d{7,8}", value):
+        return _quoted(value)  # a telephone's number; no setting is that large
     unit = re.fullmatch(r"0*(\d+(?:\.\d+)?)\s*([^\d\s.:+\-]*)", value)
     if unit and value != unit[1]:
         said = (
@@ -413,9 +528,7 @@ def _meant_value(value: str) -> tuple[str, str] | None:
         return say("{said}：{number}", said=said, number=unit[1]), unit[1]
     if re.fullmatch(r"[\d:.TZ+\- ]+", value) or "=" in value or not value.isprintable():
         return None
-    escaped = value.replace("\\", "/").replace('"', "")
-    quoted = f"'{value}'" if "\\" in value else f'"{value}"'
-    return say("文字要加英文引号，写成 {quoted}", quoted=quoted), f'"{escaped}"'
+    return _quoted(value)
 
 
 def _meant_date(value: str, day: re.Match[str]) -> tuple[str, str] | None:
@@ -437,19 +550,23 @@ def _stray_wide_quote(line: str, bare: str) -> _Slip | None:
     return _Slip(at + 1, message, f"# {line}")
 
 
-_SLIPS: tuple[Callable[[str, str], _Slip | None], ...] = (
+_Find = Callable[[str, str], _Slip | None]
+_SIGNS: tuple[_Find, ...] = (
     _windows_path,
     _wide_quotes,
     _wide_signs,
+    _wide_digits,
     _stray_wide_quote,
     _open_quote,
-    _open_heading,
-    _no_equals,
     _time_of_day,
 )
+"""What can be wrong with any line, also within a list."""
+
+_SHAPES: tuple[_Find, ...] = (_open_heading, _spaced_name, _no_equals)
+"""What can be wrong with a line that begins a statement."""
 
 
-def _chinese_name(line: str, bare: str, meant: Callable[[str], str], number: int) -> _Slip | None:
+def _chinese_name(line: str, bare: str, names: Names, number: int) -> _Slip | None:
     """A name in Chinese, which TOML wants in quotes and we have not; then what is after it."""
     found = re.match(
         r"\s*(\[{0,2})\s*([^\s=\[\]{}\x01#]*[^\x00-\x7f][^\s=\[\]{}\x01#]*)\s*(?=[=\]])", bare
@@ -460,29 +577,8 @@ def _chinese_name(line: str, bare: str, meant: Callable[[str], str], number: int
     message = say(
         "“{name}”不能用：设置名都是英文（中文的名称 TOML 要加引号，而这里没有）{hint}",
         name=name,
-        hint=meant(name),
+        hint=names.meant_in_chinese(name),
     )
     drop = f"{DROPPED}{number}"
     mended = line[: found.start(2)] + drop + line[found.end(2) :]
     return _Slip(found.start(2) + 1, message, mended)
-
-
-_RAW = (
-    ("Unclosed array", say("方括号 [ 没有配对的 ]，或者其中少了逗号")),
-    ("Unclosed inline", say("花括号 {{ 没有配对的 }}，或者少了逗号")),
-    ("Unterminated", say("引号没有成对")),
-    ('Expected "', say("引号没有成对")),
-    ("Unescaped", say("双引号里的 \\ 要写成 \\\\，或者改用单引号")),
-    ("Invalid hex", say("双引号里的 \\ 要写成 \\\\，或者改用单引号")),
-    ("Invalid date", say("没有这样的日期或者时刻")),
-    ("Expected newline", say("这一行的值写完以后还有多余的内容；一行只写一项，说明写在 # 后面")),
-    ("Expected '='", say("设置名后面没有等号")),
-    ("Invalid value", say("值不能这样写；文字要加英文引号")),
-    ("Invalid statement", say("这一行不是“设置名 = 值”，也不是 [节名]；说明写在 # 后面")),
-    *((said, say("这一项已经写过，请删去一处")) for said in _TWICE),
-)
-
-
-def _raw(said: str) -> str:
-    words = next((words for start, words in _RAW if said.startswith(start)), say("写法不对"))
-    return say("{words}（{said}）", words=words, said=said)

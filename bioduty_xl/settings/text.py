@@ -13,6 +13,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKLESS = 4
+"""Of so many bytes one is zero in UTF-16, where the text is English. It passes for UTF-8."""
+
 _HOW = say("请用记事本打开，选“文件”—“另存为”，“编码”选“UTF-8”，保存后再试")
 
 
@@ -34,13 +37,15 @@ def read_text(path: Path) -> str:
         text = raw[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         raise ConfigError(_refusal(path, raw, error)) from None
+    if raw.count(b"\0") > len(raw) / _MARKLESS and not mark:
+        raise ConfigError(_markless(path))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _refusal(path: Path, raw: bytes, error: UnicodeDecodeError) -> str:
     line = raw.count(b"\n", 0, error.start) + 1
     if b"\0" in raw:
-        return say("{path} 是 UTF-16 编码而没有标记，不能读取；{how}", path=path, how=_HOW)
+        return _markless(path)
     try:
         said = raw.decode("gb18030").splitlines()[line - 1].strip()
     except (UnicodeDecodeError, IndexError):
@@ -57,3 +62,7 @@ def _refusal(path: Path, raw: bytes, error: UnicodeDecodeError) -> str:
         said=said,
         how=_HOW,
     )
+
+
+def _markless(path: Path) -> str:
+    return say("{path} 是 UTF-16 编码而没有标记，不能读取；{how}", path=path, how=_HOW)

@@ -14,6 +14,7 @@ from bioduty_xl.layout.packaged import packaged
 from bioduty_xl.settings.faults import keys_of
 from bioduty_xl.settings.places import Places
 from bioduty_xl.settings.slips import parse
+from bioduty_xl.settings.stops import why
 
 
 def refused(tmp_path, content):
@@ -30,6 +31,16 @@ def read(tmp_path, content):
     path = tmp_path / SETTINGS_FILE
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return load(path)
+
+
+class NoNames:
+    """Keys of which nothing is known."""
+
+    def meant_in_chinese(self, name):
+        return ""
+
+    def is_text(self, path):
+        return False
 
 
 NAMED = '[office]\r\nname = "攀枝花市生态办"\r\n'
@@ -51,6 +62,10 @@ def test_a_file_in_gbk_is_named_with_its_first_line_and_how_to_save_it(tmp_path)
 def test_utf_16_without_a_mark_and_damaged_bytes_are_told_apart(tmp_path):
     (said,) = refused(tmp_path, NAMED.encode("utf-16-le"))
     assert "UTF-16 编码而没有标记" in said
+    (said,) = refused(tmp_path, "[mail]\nport = 25\n".encode("utf-16-be"))
+    assert "UTF-16 编码而没有标记" in said
+    (said,) = refused(tmp_path, "[mail]\nuser = 'x\x00'\n")
+    assert "第 2 行第 10 列：mail.user：其中有看不见的控制字符" in said
     (said,) = refused(tmp_path, NAMED.encode() + b"\n# \xff\n")
     assert "第 4 行不是 UTF-8" in said
 
@@ -108,14 +123,22 @@ SLIPS = {
         '第 2 行第 8 列：office.name：文字要加英文引号，写成 "市生态办"',
     ),
     "open quote": ('[office]\nname = "x\n', '第 2 行第 8 列：office.name：引号 " 没有成对'),
-    "nothing": ("[office]\nname =\n", "等号后面没有写值"),
+    "nothing": ("[office]\nname =\n", "第 2 行第 7 列：office.name：等号后面没有写值"),
     "colon": ('[office]\nname: "x"\n', "用等号（=），不用冒号"),
     "no equals": ('[office]\nname "x"\n', "用等号（=），不用空格"),
     "open heading": ("[deadlines\ndue_day = 20\n", "应写成 [deadlines]"),
     "half a heading": ("[[deadlines.special]\n", "应写成 [[deadlines.special]]"),
     "open array": (
         "[schedule]\nat = [08:30:00\n[mail]\nport = 25\n",
-        "第 2 行第 1 列：方括号 [ 没有配对的 ]",
+        "第 2 行第 1 列：schedule.at：方括号 [ 没有配对的 ]，或者其中少了逗号（at = [08:30:00",
+    ),
+    "open array before a table": (
+        "[schedule]\nat = [08:30:00,\n[mail]\nport = 25\n",
+        "第 2 行第 1 列：schedule.at：方括号 [ 没有配对的 ]",
+    ),
+    "open text of several lines": (
+        '[office]\nname = """x\n[mail]\nport = 25\n',
+        "第 2 行第 1 列：office.name：引号没有成对",
     ),
     "key twice": (
         "[mail]\nport = 25\n\nport = 26\n",
@@ -143,7 +166,54 @@ SLIPS = {
         "[schedule]\nat = [8:30, 17:30]\n",
         "第 2 行第 7 列：schedule.at：时刻要写到秒，写成 08:30:00",
     ),
-    "capital true": ("[mail]\nport = True\n", "应写小写的 true"),
+    "telephone without quotes": (
+        "[office]\nphone = 08123333333\n",
+        '第 2 行第 9 列：office.phone：文字要加英文引号，写成 "08123333333"',
+    ),
+    "telephone with a hyphen": (
+        "[office]\nphone = 0812-3333333\n",
+        'office.phone：文字要加英文引号，写成 "0812-3333333"',
+    ),
+    "two telephones": (
+        "[office]\nphone = 0812-3333333、3344444；\n",
+        '写成 "0812-3333333、3344444"',
+    ),
+    "telephone in a table that there is not": (
+        "[单位]\nphone = 0812-3333333\n",
+        '写成 "0812-3333333"',
+    ),
+    "telephone of no known name": ("[office]\ntel = 0812-3333333\n", "没有这一项"),
+    "no such time": ("[schedule]\nat = [25:00]\n", "schedule.at：没有“25:00”这个时刻"),
+    "no such time after a text": (
+        '[schedule]\nat = ["8:30", 24:00:00]\n',
+        "schedule.at：没有“24:00:00”这个时刻",
+    ),
+    "wide digits": (
+        "[deadlines]\ndue_day = ２５\n",
+        "第 2 行第 11 列：deadlines.due_day：数字要用半角（英文）的，写成 25",
+    ),
+    "wide digits in a list": ("[reminders]\nbefore = [５, 1]\n", "写成 5"),
+    "windows drive": (
+        '[paths]\ninbox = "D:\\"\n',
+        "写成 'D:\\'，或者把 \\ 改成 /，写成 \"D:/\"",
+    ),
+    "half a character": (
+        '[office]\nname = "\\ud800"\n',
+        "office.name：双引号里 \\u 后面的编号不是一个字",
+    ),
+    "blank in a name": ("[deadlines]\ndue day = 25\n", "设置名中间不能有空格，写成 due_day"),
+    "blank in a heading": ("[off ice]\n", "节名中也不能有空格（[off ice"),
+    "semicolon": ('[office]\nname = "x";\n', "office.name：这一行的值写完以后还有多余的内容"),
+    "no comma": (
+        "[reminders]\nbefore = [5 1]\n",
+        "reminders.before：方括号 [ 没有配对的 ]，或者其中少了逗号（before = [5 1]",
+    ),
+    "no comma in a long list": (
+        "[reminders]\nbefore = [\n  5 1,\n  3\n]\n",
+        "第 3 行第 5 列：reminders.before：方括号 [ 没有配对的 ]，或者其中少了逗号（5 1,",
+    ),
+    "slashes": ("// 说明\n", "说明写在 # 后面（// 说明"),
+    "remark with a colon": ("[office]\n说明：发信服务器\n", "说明写在 # 后面（说明：发信服务器"),
     "two on a line": ('[mail]\nport = 25 user = "x"\n', "一行只写一项"),
     "a sentence": ("[mail]\n这是发信服务器\n", "第 2 行第 1 列：这一行不是“设置名 = 值”"),
 }
@@ -198,6 +268,26 @@ WRONG = {
     "number for text": (
         "[office]\nphone = 123\n",
         'office.phone：“123”不能用，应写文字，加引号，如 "123"',
+    ),
+    "telephone with a plus": (
+        "[office]\nphone = +8613812345678\n",
+        'office.phone：“+8613812345678”不能用，应写文字，加引号，如 "+8613812345678"',
+    ),
+    "unknown telephone": (
+        "[office]\ntel = 08123333333\n",
+        "office.tel：没有这一项，这里可用的有",
+    ),
+    "capital switch": (
+        "[deadlines]\ndue_day = True\n",
+        "deadlines.due_day：不能写 true 或 false",
+    ),
+    "language after a table": (
+        '[schedule]\nlanguage = "zh"\n',
+        "schedule.language：没有这一项，请把它移到文件开头，写在第一个 [节名] 的前面",
+    ),
+    "misspelt language after a table": (
+        '[mail]\nlangage = "zh"\n',
+        "是否想写 文件开头（第一个 [节名] 的前面）的 language？",
     ),
     "a switch": ("[mail]\nport = true\n", "mail.port：不能写 true 或 false"),
     "text for a list": (
@@ -279,9 +369,99 @@ def test_a_number_in_words_is_not_told_to_be_put_in_quotes(tmp_path):
     assert said == "第 2 行第 1 列：deadlines.due_day：“二十五”不能用，应写数字，不加引号"
 
 
-def test_what_comes_before_a_fault_that_is_not_understood_is_checked_all_the_same(tmp_path):
-    said = refused(tmp_path, "[mail]\nport = 'x'\n[office]\n}\n[rules]\nlong_text = 0\n")
-    assert [line.partition("列")[0] for line in said] == ["第 2 行第 1 ", "第 4 行第 1 "]
+BESIDE = [
+    *("}", "这是说明", "// 说明", "a comment", 'name = "a";', 'name = "a" "b"', "name = [5 1]"),
+    *("due day = 25", "name = {x 1}", 'name = """a', 'name = ["a",', "[off ice]", "[[mail"),
+    *('name = "\\ud800"', "a = " + "[" * 3000, "a = " + "9" * 5000, 'a = x y "z"'),
+]
+
+
+@pytest.mark.parametrize("line", BESIDE, ids=[line[:12] for line in BESIDE])
+def test_what_is_before_and_after_a_line_that_is_no_toml_is_checked_all_the_same(tmp_path, line):
+    said = refused(
+        tmp_path,
+        f"[mail]\nport = 'x'\n[office]\nxyzzy = 1\n{line}\n[deadlines]\ndue_dya = 1\n"
+        "[rules]\nlong_text = 0\n",
+    )
+    assert {int(re.match(r"第 (\d+) 行", one)[1]) for one in said} == {2, 4, 5, 7, 9}
+    keys = ("mail.port：", "office.xyzzy：", "deadlines.due_dya：", "rules.long_text：")
+    assert all(any(key in one for one in said) for key in keys)
+
+
+def test_what_stands_below_such_a_line_in_its_table_is_checked_too(tmp_path):
+    name, xyzzy, phone = refused(tmp_path, '[office]\nname = "a";\nxyzzy = 1\nphone = 1\n')
+    assert "office.name" in name
+    assert "office.xyzzy" in xyzzy
+    assert "office.phone" in phone
+
+
+def test_a_key_whose_value_cannot_be_used_is_not_said_to_be_missing(tmp_path):
+    text = "[[deadlines.exemptions]]\nunit = 'x';\nreason =\nperiod = '2024Q2'\n"
+    assert [line.partition("列")[0] for line in refused(tmp_path, text)] == [
+        *("第 2 行第 11 ", "第 3 行第 9 "),
+    ]
+    (said,) = refused(tmp_path, "[mail]\nhost = 'x'\nsender = 'a@b';\n")
+    assert "mail.sender：这一行" in said
+
+
+UNREADABLE = {
+    "brackets": "a=" + "[" * 3000,
+    "closed brackets": "a=" + "[" * 3000 + "]" * 3000,
+    "brackets that the parser just reads": "a=" + "[" * 300 + "]" * 300,
+    "braces": "a=" + "{a=" * 3000,
+    "names": ".".join("a" * 500) + " = 1",
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_too_deep_is_a_sentence(tmp_path, text):
+    (said,) = refused(tmp_path, f"# 说明\n{text}\n")
+    assert "第 2 行第" in said
+    assert "一层套一层，层数太多" in said
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0o" + "7" * 9000, "9" * 30])
+def test_a_number_without_end_is_a_sentence(tmp_path, number):
+    (said,) = refused(tmp_path, f"[mail]\nseconds = 1\nport = {number}\n")
+    assert said.startswith("第 3 行第 ")
+    assert "mail.port：" in said
+    assert len(said) < 100
+
+
+KINDS = {
+    "Invalid statement": "}",
+    "Expected newline": "a = 1 2",
+    "Expected '='": "a",
+    "Expected ']'": "[a b]",
+    "Expected ']]'": "[[a b]]",
+    'Expected "': "a = '''x",
+    "Found invalid character": "# \x00",
+    "Illegal character": 'a = "\x01"',
+    "Cannot declare": "[a]\n[a]",
+    "Cannot overwrite": "a = 1\na = 2",
+    "Cannot mutate": "a = {b = 1}\na.c = 1",
+    "Cannot redefine": "[a.b]\n[a]\nb.c = 1",
+    "Duplicate inline": "a = {b = 1, b = 2}",
+    "Invalid initial": "[]",
+    "Unclosed array": "a = [1 2]",
+    "Unclosed inline": "a = {b = 1 c = 2}",
+    "Unescaped": 'a = "x\\q"',
+    "Invalid hex": 'a = "x\\u00"',
+    "Escaped character": 'a = "\\ud800"',
+    "Unterminated": 'a = """x',
+    "Invalid date": "a = 2024-02-30T00:00:00",
+    "Invalid value": "a = ?",
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), KINDS.items(), ids=KINDS)
+def test_no_english_of_the_parser_is_shown(kind, text):
+    with pytest.raises(tomllib.TOMLDecodeError, match=f"^{re.escape(kind)}"):
+        tomllib.loads(text)
+    assert why(kind) != "写法不对"
+    (fault,) = parse(text, NoNames()).faults
+    words = fault.message.replace(text.splitlines()[-1], "")
+    assert re.search("[A-Za-z]{3}", words) is None
 
 
 def test_units_and_rules_that_there_are_not_are_all_named_with_their_lines(ws):
@@ -364,7 +544,7 @@ def test_whatever_is_spoilt_in_a_file_ends_in_sentences(tmp_path):
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(spoilt))
             spoilt[at : at + chance.randint(0, 2)] = chance.choice(signs)
-        parsed = parse("".join(spoilt), lambda _: "")
+        parsed = parse("".join(spoilt), NoNames())
         assert parsed.faults or parsed.data == tomllib.loads("".join(spoilt))
         lines = len("".join(spoilt).split("\n"))
         assert all(1 <= fault.place.line <= lines for fault in parsed.faults)
