@@ -33,7 +33,7 @@ from bioduty_xl.config import SETTINGS_FILE, Settings
 from bioduty_xl.desktop import SHELL_STARTER, WINDOWS_STARTER
 from bioduty_xl.domain.calendar import CHINA
 from bioduty_xl.domain.filename import folded, is_portable
-from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.errors import BiodutyError, ConfigError, system_words
 from bioduty_xl.intake import filing
 from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import SCRATCH, writing_whole
@@ -561,7 +561,7 @@ class _Packing:
         except FileNotFoundError:
             _log.info("a file went away while it was to be backed up")
         except OSError as error:
-            self.left_out.append(_unread(path, error.strerror or ""))
+            self.left_out.append(_unread(path, system_words(error)))
 
     def _add(self, name: str, path: Path, mode: int | None = None) -> Kept:
         with path.open("rb") as source:

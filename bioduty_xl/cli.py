@@ -247,7 +247,9 @@ def plan_group() -> None:
 
 @_command(plan_group, "import")
 @click.argument("document", type=usage.Path(path_type=Path))
-@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option(
+    "-o", "--output", type=usage.Path(path_type=Path, dir_okay=False), help="写入的工作簿（xlsx）"
+)
 def plan_import(options: Options, document: Path, output: Path | None) -> None:
     """从正式文件（txt、docx）读出方案，写成工作簿。"""
     from bioduty_xl.plan.book import write_plan
@@ -455,7 +457,9 @@ def run(options: Options, executor: str | None, opens: bool) -> None:
     type=click.Choice(("systemd", "cron", "schtasks")),
     help="不运行，只写出交给系统定时运行的配置：systemd、cron 或 Windows 任务计划程序",
 )
-@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="把配置写入文件")
+@usage.option(
+    "-o", "--output", type=usage.Path(path_type=Path, dir_okay=False), help="把配置写入文件"
+)
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
     from bioduty_xl.batch import keep_schedule
@@ -496,7 +500,9 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     "folders", metavar="DIR...", nargs=-1, required=True, type=usage.Path(path_type=Path)
 )
 @usage.option("--period", metavar="PERIOD", help="报送期，如 2024Q2；不写时为当期")
-@usage.option("-o", "--output", type=usage.Path(path_type=Path), help="写入的工作簿（xlsx）")
+@usage.option(
+    "-o", "--output", type=usage.Path(path_type=Path, dir_okay=False), help="写入的工作簿（xlsx）"
+)
 def rollup(
     options: Options, folders: tuple[Path, ...], period: str | None, output: Path | None
 ) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bioduty_xl.domain.calendar import CHINA
-from bioduty_xl.errors import BiodutyError
+from bioduty_xl.errors import BiodutyError, system_words
 from bioduty_xl.language import SEMICOLON, listed, say
 from bioduty_xl.layout.atomic import SCRATCH
 
@@ -50,7 +50,11 @@ def probe(folder: Path, clock: Callable[[], float]) -> float:
         path.unlink()
     except OSError as error:
         raise BiodutyError(
-            say("{folder} 不能写入（{reason}），请检查权限", folder=folder, reason=error.strerror)
+            say(
+                "{folder} 不能写入（{reason}），请检查权限",
+                folder=folder,
+                reason=system_words(error),
+            )
         ) from error
     return made - min(max(made, before), after)
 

@@ -361,7 +361,7 @@ Windows：双击“安装.bat”；Linux：执行 sh 安装.sh
 
 
 @usage.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=usage.Path(path_type=Path, file_okay=False))
 @usage.option(
     "--platform",
     "machines",
@@ -378,7 +378,7 @@ Windows：双击“安装.bat”；Linux：执行 sh 安装.sh
 )
 @usage.option(
     "--wheel",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=usage.Path(path_type=Path, exists=True, dir_okay=False),
     help="本程序的安装包；不写时由源码生成，或从安装来源、软件源取得",
 )
 def main(

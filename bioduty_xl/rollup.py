@@ -20,7 +20,7 @@ from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import ALL_GROUNDS, Plan, fold
 from bioduty_xl.domain.stamp import FormKind
-from bioduty_xl.errors import BiodutyError, ConfigError
+from bioduty_xl.errors import BiodutyError, ConfigError, system_words
 from bioduty_xl.evidence import gather
 from bioduty_xl.fanout import Lost, hand_over, result_of
 from bioduty_xl.language import SEMICOLON, listed, say
@@ -251,7 +251,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, BiodutyError):
         return listed((error.message, *error.details), SEMICOLON)
     if isinstance(error, OSError):
-        said = error.strerror or str(error)
+        said = system_words(error)
         return say("{said}：{file}", said=said, file=error.filename) if error.filename else said
     return say("台账或设置的内容有误（{error}）", error=str(error))
 

@@ -37,6 +37,7 @@ from bioduty_xl.errors import (
     LedgerError,
     PlanError,
     TemplateError,
+    system_words,
 )
 from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import clear_scratch, write_batch, write_whole
@@ -805,7 +806,7 @@ class Workspace:
                 except (Busy, LedgerError):
                     raise
                 except (BiodutyError, OSError) as error:
-                    said = error.message if isinstance(error, BiodutyError) else error.strerror
+                    said = error.message if isinstance(error, BiodutyError) else system_words(error)
                     problems.append(str(Problem(REGISTER_OWNERSHIPS.title, row.row, str(said))))
                     continue
                 if report is not None:

@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written_is_named(city, monkeypatch, folder, nam
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
     assert unwell(city)[name] == (
-        f"{city.ws.root / folder} 不能写入（Permission denied），请检查权限"
+        f"{city.ws.root / folder} 不能写入（文件正被其他程序打开，或者没有读写的权限），请检查权限"
     )
 
 

@@ -294,7 +294,7 @@ def test_an_original_that_cannot_be_read_does_not_stop_the_rows_below(q2, drop, 
     monkeypatch.setattr(Reception, "assign", denied)
     settled, problems = settle(q2, "2024-06-21")
     assert settled == ["b.xlsx：已收"]
-    assert problems == [f"“{SHEET}”第 3 行：Permission denied"]
+    assert problems == [f"“{SHEET}”第 3 行：文件正被其他程序打开，或者没有读写的权限"]
 
 
 @pytest.mark.parametrize("error", [Busy("另一个"), LedgerError("台账不能使用")])

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bioduty_xl.domain.calendar import CHINA
-from bioduty_xl.errors import BiodutyError
+from bioduty_xl.errors import BiodutyError, system_words
 from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import sync_folder
 
@@ -385,7 +385,7 @@ def chunks(path: Path) -> Iterator[bytes]:
             while chunk := source.read(_CHUNK):
                 yield chunk
     except OSError as error:
-        raise Unavailable(error.strerror) from error
+        raise Unavailable(system_words(error)) from error
 
 
 def tidy(arrival: Arrival, sha256: str, inbox: Path, folder: str) -> None:
@@ -415,7 +415,7 @@ def _walk(top: Path) -> tuple[list[Path], list[Path]]:
                 say(
                     "收件夹 {top} 读不出来（{reason}），请检查共享盘",
                     top=top,
-                    reason=error.strerror,
+                    reason=system_words(error),
                 )
             ) from error
         closed.append(Path(error.filename))

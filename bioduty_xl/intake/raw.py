@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError, Unreadable
+from bioduty_xl.errors import BiodutyError, NotAReturn, ReturnError, Unreadable, system_words
 from bioduty_xl.language import say
 from bioduty_xl.layout.table import Grid, address
 
@@ -122,7 +122,7 @@ def failure(name: str) -> str:
 
 def out_of_reach(error: OSError) -> str:
     """That the store itself cannot be read, as it crosses."""
-    return json.dumps({"store": error.strerror or type(error).__name__})
+    return json.dumps({"store": system_words(error)})
 
 
 def opened(answer: str) -> RawBook:

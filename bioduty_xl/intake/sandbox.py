@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bioduty_xl.errors import BiodutyError
+from bioduty_xl.errors import BiodutyError, system_words
 from bioduty_xl.intake.gate import Limits
 from bioduty_xl.intake.raw import DIED, LATE, READY
 from bioduty_xl.language import say
@@ -156,7 +156,9 @@ class Sandbox(AbstractContextManager["Sandbox"]):
                 )
             except OSError as error:
                 raise BiodutyError(
-                    say("读取文件的程序不能启动（{reason}），请稍后再试", reason=error.strerror)
+                    say(
+                        "读取文件的程序不能启动（{reason}），请稍后再试", reason=system_words(error)
+                    )
                 ) from error
             if sys.platform == "win32":
                 self._job = confine(self._process.pid, memory)
