@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bioduty_xl.config import SETTINGS_FILE
+from bioduty_xl.errors import system_words
 from bioduty_xl.intake.filing import has_leftover_name
 from bioduty_xl.language import say
 from bioduty_xl.layout.atomic import SCRATCH
@@ -71,7 +72,7 @@ def everything_in(top: Path, but: Collection[Identity] = ()) -> Belongings:
 
     def closed(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            found.closed.append((Path(error.filename), error.strerror or ""))
+            found.closed.append((Path(error.filename), system_words(error)))
 
     for here, folders, names in os.walk(top, onerror=closed):
         entered = [name for name in sorted(folders) if _is_entered(Path(here, name), found, but)]
@@ -118,7 +119,7 @@ def _look(path: Path, found: Belongings, but: Collection[Identity]) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        found.closed.append((path, error.strerror or ""))
+        found.closed.append((path, system_words(error)))
         return
     if _identity(path) in but:
         return

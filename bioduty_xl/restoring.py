@@ -460,7 +460,7 @@ def _dress(scratch: Path, members: Mapping[str, Kept]) -> str | None:
     paths = config.load(workspace / config.SETTINGS_FILE).paths
     for setting in filter(is_within, (paths.inbox, paths.outbox, paths.templates)):
         (workspace / setting).mkdir(parents=True, exist_ok=True)
-    if is_within(paths.inbox):
+    if is_within(paths.inbox) and (state / LEDGER).exists():  # it was in use
         filing.mark_as_ours(workspace / paths.inbox)
     write_starters(workspace, own_command())
     return _bring_outside(scratch / OUTSIDE, workspace)

@@ -341,7 +341,7 @@ def _trigger(at: time) -> str:
 
 
 def _list(times: Sequence[time]) -> str:
-    return "、".join(dict.fromkeys(f"{at:%H:%M}" for at in times))
+    return listed(dict.fromkeys(f"{at:%H:%M}" for at in times))
 
 
 def _lines(lines: Iterable[str]) -> str:
