@@ -15,10 +15,10 @@ from bioduty_xl.domain.plan import Obligation, Plan, Unit
 from bioduty_xl.domain.returns import Contact
 from bioduty_xl.domain.stamp import FormKind, Seal, Stamp
 from bioduty_xl.forms.content import Content, Order, contacts_content, return_content
-from bioduty_xl.forms.correction import Correction
+from bioduty_xl.forms.correction import Correction, corrected
 from bioduty_xl.forms.press import Made, Press
 from bioduty_xl.forms.template import CONTACTS_TEMPLATE, RETURN_TEMPLATE, Template
-from bioduty_xl.forms.writer import write_contact_list, write_correction
+from bioduty_xl.forms.writer import write_contact_list
 from bioduty_xl.layout.atomic import write_whole
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
@@ -125,10 +125,10 @@ class Handout:
     def correct(self, unit: Unit, correction: Correction) -> Path:
         """Write a unit's correction copy; the same inputs give the same bytes."""
         path = self.correction_file(unit)
-        content = self._content(self._order(FormKind.RETURN, unit), correction)
+        fresh = self._content(self._order(FormKind.RETURN, unit), correction)
         items = [duty.item for duty in self._obligations[unit.code]]
-        made = write_correction(self._return_template, content, items, self.plan, correction)
-        write_whole(path, made)
+        content = corrected(fresh, items, self.plan, correction, self._return_press.frame)
+        write_whole(path, self._return_press.make(content).file)
         return path
 
     def correction_shows(self, unit: Unit, correction: Correction) -> str:
@@ -168,17 +168,13 @@ class Handout:
             obligations,
             self.seal,
             wording,
-            self._return_template.frame,
+            self._return_press.frame,
             correction.answered(obligations, wording) if correction else 0,
         )
 
     @cached_property
-    def _return_template(self) -> Template:
-        return Template.read(self.template(RETURN_TEMPLATE), RETURN_FORM)
-
-    @cached_property
     def _return_press(self) -> Press:
-        return Press(self._return_template)
+        return Press(Template.read(self.template(RETURN_TEMPLATE), RETURN_FORM))
 
     @cached_property
     def _contacts_press(self) -> Press:

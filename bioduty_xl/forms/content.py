@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from bioduty_xl.domain.plan import Item, Obligation, Plan, Unit
-from bioduty_xl.domain.returns import Contact, Wording
+from bioduty_xl.domain.returns import Contact, Severity, Wording
 from bioduty_xl.domain.stamp import Seal, Stamp
 from bioduty_xl.forms.counter import counter_formula, counter_text
-from bioduty_xl.layout.columns import Filler
+from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import CONTACTS_FORM
 
@@ -58,13 +58,22 @@ class Frame:
 
     Attributes:
         first: number of its first row below the headings.
-        letters: column letter by column key.
-        widths: column width in characters by column key.
+        letters: column letter by column key; of columns that the coordinator added, by `OWN` and
+            their heading in the template.
+        widths: column width in characters, by the same keys.
+        values: address of each labelled field's value, by field key.
     """
 
     first: int
     letters: Mapping[str, str]
     widths: Mapping[str, float]
+    values: Mapping[str, str]
+
+    @property
+    def leftmost(self) -> str:
+        """Letter of the first declared column."""
+        declared = (letter for key, letter in self.letters.items() if not key.startswith(OWN))
+        return min(declared, key=lambda letter: (len(letter), letter))
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,64 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Query:
+    """A line of a correction copy's list: something that the unit is asked to look at.
+
+    Attributes:
+        severity: by which it is tinted; None: not at all.
+        weight: that in a word.
+        task: title of the task; empty where it is about the whole return.
+        cell: address in the form; empty where it has none there.
+        message: what is wrong, and what to do.
+        height: of its row, in points.
+    """
+
+    severity: Severity | None
+    weight: str
+    task: str
+    cell: str
+    message: str
+    height: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is said at a cell of a correction copy.
+
+    Attributes:
+        severity: by which the cell is tinted; None: not at all.
+        cell: its address.
+        row, column: the same in numbers, from 0.
+        text: what is said: what XML can hold, without white space at its ends.
+        height: of the note, in pixels.
+    """
+
+    severity: Severity | None
+    cell: str
+    row: int
+    column: int
+    text: str
+    height: int
+
+
+@dataclass(frozen=True)
+class Review:
+    """What makes a form a correction copy.
+
+    Attributes:
+        title: of the list.
+        about: what it asks for, in a sentence or two.
+        queries: its lines.
+        notes: at the form's cells, from the top left.
+    """
+
+    title: str
+    about: str
+    queries: tuple[Query, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
 class Content:
     """What one form says.
 
@@ -105,6 +172,7 @@ class Content:
         fields: texts beside the labels above the table, by field key.
         lines: the rows of the table.
         counter: None on a form that counts nothing.
+        review: None on a form that is no correction copy.
     """
 
     token: str
@@ -112,6 +180,7 @@ class Content:
     fields: Mapping[str, str]
     lines: tuple[Line, ...]
     counter: Counter | None = None
+    review: Review | None = None
 
     def filled_in(self, text: str) -> str:
         """A text of the template with what it leaves open."""

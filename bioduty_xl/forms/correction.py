@@ -7,35 +7,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-from openpyxl import Workbook
-from openpyxl.cell import Cell
-from openpyxl.comments import Comment
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.hyperlink import Hyperlink
-from openpyxl.worksheet.worksheet import Worksheet
+from dataclasses import dataclass, replace
 
 from bioduty_xl.domain.plan import Obligation, Plan
 from bioduty_xl.domain.returns import ANSWERED, Entry, Finding, Severity, Wording, state_of
-from bioduty_xl.forms import style
-from bioduty_xl.forms.template import Blank, width_of
-from bioduty_xl.layout.columns import OWN, Filler, Kind
+from bioduty_xl.forms.content import Content, Frame, Line, Note, Query, Review
+from bioduty_xl.forms.style import writable
+from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import CORRECTIONS, RETURN_FORM
-from bioduty_xl.layout.table import address
+from bioduty_xl.layout.table import parse_address
 
-AUTHOR = "审核意见"
-"""Who the notes on the cells are from."""
+_ANSWERS = tuple(column.key for column in RETURN_FORM.filled_by(Filler.UNIT))
+_SIGNED = tuple(entry.key for entry in RETURN_FORM.fields if entry.filled_by is Filler.UNIT)
 
-_ANSWERS = RETURN_FORM.filled_by(Filler.UNIT)
-
-WEIGHTS = {Severity.ERROR: "须修改", Severity.WARNING: "请核对"}
+_WEIGHTS = {Severity.ERROR: "须修改", Severity.WARNING: "请核对"}
 
 _ABOUT = (
     "须修改 {errors} 处，请核对 {warnings} 处。请点击“位置”找到有颜色的单元格，按意见改好，"
     "保存后将本文件返回；批注和本清单不必删除。"
 )
+
+_LOWEST = 22.0
+"""Height of a line of the list with little in it, in points."""
 
 
 @dataclass(frozen=True)
@@ -58,121 +52,88 @@ class Correction:
         return sum(state_of(row, wording) in ANSWERED for row in rows)
 
 
-def fill_answers(blank: Blank, rows: Mapping[str, int], correction: Correction) -> None:
-    """Put the unit's answers where they were; a cell that could not be read stays blank.
+def corrected(
+    fresh: Content, items: Sequence[str], plan: Plan, correction: Correction, frame: Frame
+) -> Content:
+    """What a correction copy says.
 
     Args:
-        rows: row number by item key.
+        fresh: what the unit's form says.
+        items: key of the item in each of its lines.
+        correction: the unit's answers, and what to mend in them.
     """
-    columns = {column.key: blank.place.columns[column.key] for column in _ANSWERS}
-    columns |= {OWN + heading: index for heading, index in blank.own_columns().items()}
-    for item, number in rows.items():
-        entry = correction.entries.get(item)
-        if entry is not None:
-            _fill_row(blank.sheet, columns, number, entry)
-    for key, (row, index) in blank.values.items():
-        if RETURN_FORM.field_by_key[key].filled_by is Filler.UNIT:
-            _put(blank.sheet, row + 1, index + 1, correction.header.get(key, ""))
+    answers = {key: key for key in _ANSWERS} | {
+        key: OWN + fresh.filled_in(key.removeprefix(OWN)).strip()
+        for key in frame.letters
+        if key.startswith(OWN)
+    }
+    return replace(
+        fresh,
+        fields={**fresh.fields, **{key: correction.header.get(key, "") for key in _SIGNED}},
+        lines=tuple(
+            _answered(line, correction.entries.get(item, Entry(item, {})), answers, frame)
+            for line, item in zip(fresh.lines, items, strict=True)
+        ),
+        review=_review(fresh, items, plan, correction, frame),
+    )
 
 
-def _fill_row(sheet: Worksheet, columns: Mapping[str, int], number: int, entry: Entry) -> None:
-    texts = []
-    for key, index in columns.items():
-        if key not in entry.unreadable:
-            _put(sheet, number, index + 1, entry[key])
-            texts.append((entry[key], width_of(sheet, get_column_letter(index + 1))))
-    dimensions = sheet.row_dimensions[number]
-    dimensions.height = height_for(texts, least=dimensions.height or 0.0)
+def _answered(line: Line, entry: Entry, answers: Mapping[str, str], frame: Frame) -> Line:
+    """A line with a unit's answers; a cell that could not be read stays blank.
+
+    Args:
+        answers: the entry's key for each of the template's.
+    """
+    texts = {
+        key: "" if asked in entry.unreadable else entry[asked] for key, asked in answers.items()
+    }
+    sized = [(text, frame.widths[key]) for key, text in texts.items()]
+    return Line(line.mark, {**line.texts, **texts}, height_for(sized, least=line.height))
 
 
-def mark(
-    blank: Blank, rows: Mapping[str, int], plan: Plan, correction: Correction, title: str
-) -> None:
-    """Tint and annotate the cells in question, and list every finding on a first sheet."""
-    sheet = blank.sheet
-    located = [(finding, _cell_of(finding, blank, rows)) for finding in _ranked(correction)]
-    notes: dict[str, list[Finding]] = defaultdict(list)
+def _review(
+    fresh: Content, items: Sequence[str], plan: Plan, correction: Correction, frame: Frame
+) -> Review:
+    rows = {item: number for number, item in enumerate(items, start=frame.first)}
+    ranked = sorted(correction.findings, key=lambda found: (found.severity.value, found.item))
+    located = [(finding, _cell_of(finding, rows, frame)) for finding in ranked]
+    errors = sum(finding.is_error for finding in ranked)
+    return Review(
+        fresh.filled_in(CORRECTIONS.heading),
+        _ABOUT.format(errors=errors, warnings=len(ranked) - errors),
+        tuple(_query(finding, cell, plan) for finding, cell in located),
+        _notes(located),
+    )
+
+
+def _cell_of(finding: Finding, rows: Mapping[str, int], frame: Frame) -> str:
+    """Where a finding's cell stands in the form; empty where it has none there."""
+    if finding.item in rows:
+        return f"{frame.letters.get(finding.about, frame.leftmost)}{rows[finding.item]}"
+    return frame.values.get(finding.about, "")
+
+
+def _query(finding: Finding, cell: str, plan: Plan) -> Query:
+    item = plan.by_key.get(finding.item)
+    weight, task = _WEIGHTS[finding.severity], item.title if item else ""
+    texts = {"severity": weight, "task": task, "cell": cell, "message": finding.message}
+    sized = [(text, CORRECTIONS[key].width) for key, text in texts.items()]
+    height = height_for(sized, least=_LOWEST)
+    return Query(finding.severity, weight, task, cell, finding.message, height)
+
+
+def _notes(located: Sequence[tuple[Finding, str]]) -> tuple[Note, ...]:
+    """A note for each cell in question, from the top left."""
+    about: dict[str, list[Finding]] = defaultdict(list)
     for finding, cell in located:
         if cell:
-            notes[cell].append(finding)
-    for cell, findings in notes.items():
-        worst = min(findings, key=lambda finding: finding.severity.value)
-        sheet[cell].fill = style.QUERY_FILLS[worst.severity]
-        text = "\n".join(f"{WEIGHTS[f.severity]}：{f.message}" for f in findings)
-        sheet[cell].comment = Comment(text, AUTHOR, height=40 + 18 * len(text) // 16, width=260)
-    _list(blank.book, sheet, plan, located, title)
+            about[cell].append(finding)
+    notes = (_note(cell, findings) for cell, findings in about.items())
+    return tuple(sorted(notes, key=lambda note: (note.row, note.column)))
 
 
-def _ranked(correction: Correction) -> list[Finding]:
-    return sorted(correction.findings, key=lambda finding: (finding.severity.value, finding.item))
-
-
-def _cell_of(finding: Finding, blank: Blank, rows: Mapping[str, int]) -> str:
-    """Where a finding's cell stands in the fresh form; empty where it has none there."""
-    if finding.item in rows:
-        columns = blank.place.columns
-        column = columns.get(finding.about, min(columns.values()))
-        return address(rows[finding.item] - 1, column)
-    return address(*blank.values[finding.about]) if finding.about in blank.values else ""
-
-
-def _put(sheet: Worksheet, row: int, column: int, text: str) -> None:
-    cell = sheet.cell(row, column)
-    if isinstance(cell, Cell):
-        style.put_text(cell, text)
-
-
-def _list(
-    book: Workbook,
-    form: Worksheet,
-    plan: Plan,
-    located: Sequence[tuple[Finding, str]],
-    title: str,
-) -> None:
-    sheet = book.create_sheet(CORRECTIONS.title, 0)
-    errors = sum(finding.severity is Severity.ERROR for finding, _ in located)
-    sheet["A1"], sheet["A2"] = title, _ABOUT.format(errors=errors, warnings=len(located) - errors)
-    last = get_column_letter(len(CORRECTIONS.columns))
-    for row, (font, height) in enumerate(((style.TITLE, 34), (style.BODY, 32)), start=1):
-        sheet.merge_cells(f"A{row}:{last}{row}")
-        sheet[f"A{row}"].font = font
-        sheet[f"A{row}"].alignment = style.CENTRE if row == 1 else style.LEFT
-        sheet.row_dimensions[row].height = height
-    for index, column in enumerate(CORRECTIONS.columns, start=1):
-        sheet.column_dimensions[get_column_letter(index)].width = column.width
-        heading = sheet.cell(3, index, column.heading)
-        heading.font, heading.fill, heading.border = style.HEADING, style.HEADING_FILL, style.BOX
-        heading.alignment = style.CENTRE
-    for number, (finding, cell) in enumerate(located, start=1):
-        item = plan.by_key.get(finding.item)
-        task = item.title if item else ""
-        values = (number, WEIGHTS[finding.severity], task, cell, finding.message)
-        _write_row(sheet, 3 + number, values, finding)
-        if cell:
-            link = sheet.cell(3 + number, 4)
-            link.hyperlink = Hyperlink(ref=link.coordinate, location=f"'{form.title}'!{cell}")
-            link.font = style.LINK
-    sheet.freeze_panes = "A4"
-    style.set_up_page(sheet, "landscape")
-    sheet.print_title_rows = "3:3"
-    style.protect(sheet)
-    book.active = 0
-    for other in book.worksheets:
-        other.sheet_view.tabSelected = other is sheet
-
-
-def _write_row(sheet: Worksheet, number: int, row: tuple[int | str, ...], finding: Finding) -> None:
-    for index, (column, value) in enumerate(zip(CORRECTIONS.columns, row, strict=True), start=1):
-        cell = sheet.cell(number, index)
-        assert isinstance(cell, Cell)
-        if isinstance(value, str):
-            style.put_text(cell, value)
-        else:
-            cell.value = value
-        cell.font, cell.border = style.BODY, style.BOX
-        cell.alignment = style.TOP if column.kind is Kind.TEXT else style.CENTRE
-    sheet.cell(number, 2).fill = style.QUERY_FILLS[finding.severity]
-    texts = [
-        (str(value), column.width) for column, value in zip(CORRECTIONS.columns, row, strict=True)
-    ]
-    sheet.row_dimensions[number].height = height_for(texts, least=22.0)
+def _note(cell: str, findings: Sequence[Finding]) -> Note:
+    worst = min((finding.severity for finding in findings), key=lambda severity: severity.value)
+    text = "\n".join(f"{_WEIGHTS[found.severity]}：{found.message}" for found in findings)
+    row, column = parse_address(cell)
+    return Note(worst, cell, row, column, writable(text).strip(), 40 + 18 * len(text) // 16)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bioduty_xl.forms.content import Content, Frame
+from bioduty_xl.forms.growth import Refused
 from bioduty_xl.forms.marks import Shape
-from bioduty_xl.forms.stencil import Refused, Stencil
+from bioduty_xl.forms.stencil import Stencil
 from bioduty_xl.forms.template import Template
 from bioduty_xl.forms.writer import write_form
 

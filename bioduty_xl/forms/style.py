@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from copy import copy
 from typing import Literal
 
@@ -73,33 +74,56 @@ def put_text(cell: Cell, text: str) -> None:
     cell.quotePrefix = text.startswith(FORMULA_STARTS)
 
 
-def number_looks(cell: Cell) -> None:
+def number_looks(cell: Cell, *, tinted: bool = False) -> None:
     """Have the workbook know a cell's look with and without the mark of texts that begin like a
     formula, so that it numbers looks alike whatever the cell says.
+
+    Args:
+        tinted: also with the tints of a correction copy.
     """
     book = cell.parent.parent
     assert book is not None
-    for quoted in (0, 1):
-        look = copy(cell._style)  # type: ignore[attr-defined]  # the stubs lack it
-        look.quotePrefix = quoted
-        _looks(book).add(look)
+    own = cell._style or StyleArray()  # type: ignore[attr-defined]  # the stubs lack it
+    for fill in (own.fillId, *(_tints(book).values() if tinted else ())):
+        for quoted in (0, 1):
+            _looks(book).add(_changed(own, fillId=fill, quotePrefix=quoted))
 
 
-def quoted_looks(book: Workbook) -> dict[int | None, int]:
-    """Number of the look of texts that begin like a formula by that of the same look for others
-    (None: a cell without a look), where `number_looks` has made both known. Of a workbook that has
-    been written.
+Looks = Mapping[int | None, tuple[int | None, int | None]]
+"""Two numbers of a look by its own (None: a cell without a look): for most texts, and for those
+that begin like a formula."""
+
+
+def known_looks(book: Workbook, severity: Severity | None = None) -> Looks:
+    """What `number_looks` has made known, where it has. Of a workbook that has been written.
+
+    Args:
+        severity: with the tint of which the looks are to be; None: as they are.
     """
     looks = _looks(book)
     written = list(looks)
-    found: dict[int | None, int] = {}
+    found: dict[int | None, tuple[int | None, int | None]] = {}
     for number, look in enumerate(written):
-        quoted = copy(look)
-        quoted.quotePrefix = 1
-        other = looks.add(quoted)  # asking whether it is there breaks the list where looks repeat
-        if other < len(written):
-            found[number if any(look) else None] = other
+        fill = look.fillId if severity is None else _tints(book)[severity]
+        own = number if any(look) else None
+        # asking whether a look is there breaks the list where looks repeat
+        plain, quoted = (looks.add(_changed(look, fillId=fill, quotePrefix=n)) for n in (0, 1))
+        if quoted < len(written):
+            found[own] = own if severity is None else plain, quoted
     return found
+
+
+def _tints(book: Workbook) -> dict[Severity, int]:
+    """Numbers of the tints of a correction copy."""
+    fills: IndexedList[PatternFill] = book._fills  # type: ignore[attr-defined]
+    return {severity: fills.add(fill) for severity, fill in QUERY_FILLS.items()}
+
+
+def _changed(look: StyleArray, **attributes: int) -> StyleArray:
+    changed = copy(look)
+    for name, value in attributes.items():
+        setattr(changed, name, value)
+    return changed
 
 
 def _looks(book: Workbook) -> IndexedList[StyleArray]:

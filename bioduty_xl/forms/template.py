@@ -31,10 +31,10 @@ from bioduty_xl.forms import style
 from bioduty_xl.forms.content import Frame
 from bioduty_xl.language import listed, say
 from bioduty_xl.layout.atomic import write_whole
-from bioduty_xl.layout.columns import Column, Filler, Kind, Sheet
+from bioduty_xl.layout.columns import OWN, Column, Filler, Kind, Sheet
 from bioduty_xl.layout.package import packed
 from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, RETURN_FORM
-from bioduty_xl.layout.table import Grid, Location, find_fields, locate, text_of
+from bioduty_xl.layout.table import Grid, Location, address, find_fields, locate, text_of
 
 RETURN_TEMPLATE = "quarterly_return.xlsx"
 CONTACTS_TEMPLATE = "annex2_contacts.xlsx"
@@ -228,7 +228,8 @@ class Blank:
         place: its table.
         width: how many columns that has.
         key_column: number of the column for the hidden marks, right of all that is there.
-        own: indexes of the columns that the coordinator added.
+        columns: indexes of the declared columns and of those that the coordinator added, by the
+            keys of `Frame.letters`.
         values: (row, column) from 0 of each labelled field's value.
         frame: what the texts must fit into.
     """
@@ -239,20 +240,25 @@ class Blank:
     place: Location
     width: int
     key_column: int
-    own: tuple[int, ...]
+    columns: Mapping[str, int]
     values: Mapping[str, tuple[int, int]]
     frame: Frame
 
     @property
     def asked(self) -> frozenset[int]:
         """Numbers of the columns that the unit fills."""
-        declared = (self.place.columns[c.key] for c in self.declared.filled_by(Filler.UNIT))
+        declared = (self.columns[c.key] for c in self.declared.filled_by(Filler.UNIT))
         return frozenset(index + 1 for index in (*declared, *self.own))
 
-    def own_columns(self) -> dict[str, int]:
-        """Index of the coordinator's columns by heading, as that reads now."""
+    @property
+    def own(self) -> tuple[int, ...]:
+        """Indexes of the columns that the coordinator added."""
+        return tuple(index for key, index in self.columns.items() if key.startswith(OWN))
+
+    def own_headings(self) -> list[str]:
+        """The headings of the coordinator's columns, as they read now."""
         row = self.place.row + 1
-        return {text_of(self.sheet.cell(row, n + 1).value).strip(): n for n in self.own}
+        return [text_of(self.sheet.cell(row, n + 1).value).strip() for n in self.own]
 
 
 @dataclass(frozen=True)
@@ -298,8 +304,11 @@ def _blank(template: Template) -> Blank:
         _ungroup_columns(worksheet)
     sheet = book[declared.title]
     place, grid = place_of(declared, sheet), grid_of(sheet)
-    letters = {key: get_column_letter(index + 1) for key, index in place.columns.items()}
+    own, values = own_columns(place, grid), value_cells(declared, sheet, place)
+    columns = {**place.columns, **{OWN + heading: index for heading, index in own.items()}}
+    letters = {key: get_column_letter(index + 1) for key, index in columns.items()}
     widths = {key: width_of(sheet, letter) for key, letter in letters.items()}
+    fields = {key: address(*cell) for key, cell in values.items()}
     return Blank(
         book,
         sheet,
@@ -307,9 +316,9 @@ def _blank(template: Template) -> Blank:
         place,
         width=len(trimmed(grid[place.row])),
         key_column=max(len(trimmed(row)) for row in grid) + 1,
-        own=tuple(own_columns(place, grid).values()),
-        values=value_cells(declared, sheet, place),
-        frame=Frame(place.row + 2, letters, widths),
+        columns=columns,
+        values=values,
+        frame=Frame(place.row + 2, letters, widths, fields),
     )
 
 

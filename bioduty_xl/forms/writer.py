@@ -21,14 +21,13 @@ from bioduty_xl.domain.returns import Contact
 from bioduty_xl.domain.stamp import looks_like_token
 from bioduty_xl.forms import style
 from bioduty_xl.forms.content import Content, Counter, Line, contact_texts
-from bioduty_xl.forms.correction import Correction, fill_answers, mark
 from bioduty_xl.forms.counter import unanswered_rule
+from bioduty_xl.forms.review import write_review
 from bioduty_xl.forms.template import PROGRESS_MARK, Blank, Template, grid_of, trimmed
-from bioduty_xl.layout.columns import Column, Filler, Kind
+from bioduty_xl.layout.columns import Column, Filler
 from bioduty_xl.layout.package import Parts, packed, parts_of, save
 from bioduty_xl.layout.sheets import (
     CONTACTS_FORM,
-    CORRECTIONS,
     GUIDE_TITLE,
     IDENTITY_SHEET,
     SHEET_NAME,
@@ -56,35 +55,11 @@ def form_parts(blank: Blank, content: Content) -> Parts:
     return parts_of(blank.book, fill(blank, content))
 
 
-def write_correction(
-    template: Template,
-    content: Content,
-    items: Sequence[str],
-    plan: Plan,
-    correction: Correction,
-) -> bytes:
-    """A correction copy as a file's content; the same arguments give the same bytes.
-
-    Args:
-        content: of the fresh form.
-        items: key of each line's item.
-        correction: the unit's answers and what to mend in them.
-
-    Raises:
-        TemplateError: the template lacks something.
-    """
-    blank = template.open()
-    shown = _fill_sheets(blank, content)
-    rows = {key: number for number, key in enumerate(items, start=blank.frame.first)}
-    fill_answers(blank, rows, correction)
-    mark(blank, rows, plan, correction, content.filled_in(CORRECTIONS.heading))
-    _seal_workbook(blank, content)
-    return packed(blank.book, shown)
-
-
 def fill(blank: Blank, content: Content) -> Shown:
     """Fill a form and seal it; says what its formulas show."""
     shown = _fill_sheets(blank, content)
+    if content.review is not None:
+        write_review(blank, content.review)
     _seal_workbook(blank, content)
     return shown
 
@@ -159,8 +134,7 @@ def _fill_table(blank: Blank, lines: Sequence[Line]) -> None:
                 if isinstance(cell, Cell):
                     cell.value = None  # an example in the template is nobody's answer
         for key, text in line.texts.items():
-            index = blank.place.columns[key] + 1
-            _put_value(sheet, blank.declared[key], number, index, text)
+            _put_value(blank, key, number, text)
         sheet.row_dimensions[number].height = line.height
     _add_validations(blank, len(lines))
     end = max(first + len(lines) - 1, last)
@@ -208,11 +182,12 @@ def _put_text(cell: Cell, text: str) -> None:
     style.number_looks(cell)
 
 
-def _put_value(sheet: Worksheet, column: Column, row: int, index: int, text: str) -> None:
-    if column.kind is Kind.NUMBER:
-        sheet.cell(row, index).value = int(text)
+def _put_value(blank: Blank, key: str, row: int, text: str) -> None:
+    column = blank.columns[key] + 1
+    if blank.declared.is_number(key):
+        blank.sheet.cell(row, column).value = int(text)
     else:
-        _put(sheet, row, index, text)
+        _put(blank.sheet, row, column, text)
 
 
 def _fill_fields(blank: Blank, texts: Mapping[str, str]) -> None:
@@ -307,7 +282,7 @@ def _fill_identity(identity: Worksheet, blank: Blank, content: Content) -> None:
     grid, heading = grid_of(blank.sheet), blank.place.row
     below = grid[heading + 1 + len(content.lines) :]
     own = (
-        [content.token, *blank.own_columns()],
+        [content.token, *blank.own_headings()],
         [text.strip() for text in trimmed(grid[heading]) if not looks_like_token(text)],
         [text.strip() for row in below for text in row if text.strip()],
         [other.title for other in blank.book.worksheets if other is not blank.sheet],

@@ -115,6 +115,10 @@ class Sheet:
     def __getitem__(self, key: str) -> Column:
         return self.by_key[key]
 
+    def is_number(self, key: str) -> bool:
+        """Whether a column holds numbers; one that is not declared holds text."""
+        return key in self.by_key and self.by_key[key].kind is Kind.NUMBER
+
     def filled_by(self, filler: Filler) -> tuple[Column, ...]:
         """The columns that somebody fills."""
         return tuple(column for column in self.columns if column.filled_by is filler)

@@ -22,14 +22,17 @@ from openpyxl.worksheet.pagebreak import Break
 from PIL import Image as Picture
 from python_calamine import CalamineWorkbook
 
-from bioduty_xl.forms import press, stencil
+from bioduty_xl.domain.returns import Entry, Finding, Severity
+from bioduty_xl.forms import holes, press
 from bioduty_xl.forms.content import Content, Counter, Line
+from bioduty_xl.forms.correction import Correction, corrected
+from bioduty_xl.forms.growth import Refused
 from bioduty_xl.forms.marks import Shape
 from bioduty_xl.forms.press import Press
-from bioduty_xl.forms.stencil import Refused, Stencil
+from bioduty_xl.forms.stencil import Stencil
 from bioduty_xl.forms.template import PLACEHOLDERS, PROGRESS_MARK, Template, _blank
 from bioduty_xl.forms.writer import form_parts, write_form
-from bioduty_xl.layout.columns import Filler, Kind
+from bioduty_xl.layout.columns import OWN, Filler, Kind
 from bioduty_xl.layout.sheets import CONTACTS_FORM, GUIDE_TITLE, IDENTITY_SHEET, RETURN_FORM
 
 PHRASES = {mark: f"某{meaning}" for mark, meaning in PLACEHOLDERS.items() if mark != PROGRESS_MARK}
@@ -116,6 +119,31 @@ def restyled(template, change):
     change(book, book[template.declared.title])
     book.save(out)
     return replace(template, file=out.getvalue())
+
+
+FINDINGS = (
+    Finding("A", Severity.ERROR, "请填写工作开展情况", item="T01", about="progress"),
+    Finding("B", Severity.WARNING, "请核对", item="T01", about="progress"),
+    Finding("C", Severity.WARNING, "缺少这一行", item="T02"),
+    Finding("D", Severity.ERROR, "请填写联系电话", about="phone"),
+    Finding("E", Severity.WARNING, "没有审签领导", about="approver"),
+    Finding("F", Severity.ERROR, "这一行不属于本单位", item="T77", about="status"),
+    Finding("G", Severity.WARNING, "与其他单位相同", item="T03", about="duty"),
+    Finding("H", Severity.ERROR, "整份表的问题"),
+)
+
+
+def reviewing(template, plan, lines=3, text="巡护12次", findings=FINDINGS, unreadable=()):
+    """A correction copy's content for a template, each answer the same text."""
+    fresh = saying(template, lines)
+    items = [f"T{number:02d}" for number in range(1, lines + 1)]
+    own = [key for key in template.frame.letters if key.startswith(OWN)]
+    answers = {c.key: text for c in RETURN_FORM.filled_by(Filler.UNIT)}
+    answers |= {OWN + fresh.filled_in(key.removeprefix(OWN)).strip(): text for key in own}
+    entries = {i: Entry(i, answers, unreadable=frozenset(unreadable)) for i in items[:-1]}
+    header = dict.fromkeys(("filler", "phone"), text)
+    correction = Correction(header, entries, findings)
+    return corrected(fresh, items, plan, correction, template.frame)
 
 
 def assert_same(template, *contents):
@@ -441,11 +469,123 @@ def test_a_template_that_no_stencil_can_be_cut_from_is_left_to_openpyxl_and_that
 
 
 def test_a_stencil_that_would_make_anything_else_is_not_used(shipped, monkeypatch):
-    real = stencil._spelt
-    monkeypatch.setattr(stencil, "_spelt", lambda text: real(text.replace("<", "")))
+    real = holes._spelt
+    monkeypatch.setattr(holes, "_spelt", lambda text: real(text.replace("<", "")))
     template = replace(shipped[0], path=shipped[0].path.with_name("another.xlsx"))
     with pytest.raises(Refused, match="试填的结果"):
         Stencil(template, Shape.of(saying(template)))
+
+
+@pytest.mark.parametrize("lines", ROWS)
+def test_a_correction_copy_of_any_length_is_the_one_that_openpyxl_makes(ws, shipped, lines):
+    template, _ = shipped
+    assert_same(
+        template,
+        reviewing(template, ws.plan, lines),
+        reviewing(template, ws.plan, lines, findings=FINDINGS[3:4]),
+        reviewing(template, ws.plan, lines, unreadable=("progress", "remark")),
+    )
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS, ids=lambda text: ascii(text[:12]))
+def test_so_is_one_whose_answers_or_findings_are_hard_to_write(ws, shipped, text):
+    template, _ = shipped
+    said = [replace(finding, message=text) for finding in FINDINGS]
+    assert_same(
+        template,
+        reviewing(template, ws.plan, text=text),
+        reviewing(template, ws.plan, findings=said),
+    )
+
+
+@pytest.mark.parametrize("change", [one for one in RESTYLES if one is not _texts_below])
+def test_so_is_one_from_a_restyled_template(ws, shipped, change):
+    template = restyled(shipped[0], change)
+    contents = (reviewing(template, ws.plan, lines, text="=1\n<2") for lines in (1, 4, 23))
+    assert_same(template, *contents)
+
+
+def test_a_copy_from_a_template_with_notes_of_its_own_is_left_to_openpyxl(ws, shipped):
+    template = restyled(shipped[0], _texts_below)
+    content = reviewing(template, ws.plan)
+    made = Press(template).make(content)
+    assert made.refusal
+    assert made.file == write_form(template, content)
+    notes = [
+        cell.comment.text
+        for row in load_workbook(io.BytesIO(made.file))[RETURN_FORM.title]
+        for cell in row
+        if cell.comment
+    ]
+    assert len(notes) == 1 + len(content.review.notes)
+    assert "请盖章" in notes
+
+
+def test_no_mixture_of_findings_makes_a_difference(ws, shipped):
+    chance = random.Random(20240625)
+    template = restyled(shipped[0], _own_columns)
+    abouts = ["", *(c.key for c in RETURN_FORM.columns), *(f.key for f in RETURN_FORM.fields)]
+    made = Press(template)
+    for _ in range(40):
+        findings = [
+            Finding(
+                "X",
+                chance.choice(list(Severity)),
+                chance.choice(HARD_TEXTS)[:500],
+                item=chance.choice(["", "T01", "T02", "T03", "T09", "T99"]),
+                about=chance.choice(abouts),
+            )
+            for _ in range(chance.randint(1, 25))
+        ]
+        text = chance.choice(HARD_TEXTS)[:900]
+        content = reviewing(template, ws.plan, chance.choice(ROWS[:6]), text, findings)
+        copy = made.make(content)
+        assert (copy.refusal == "") == bool(content.review.notes)
+        assert copy.file == write_form(template, content)
+
+
+def test_every_correction_copy_of_a_quarter_is_the_one_that_openpyxl_makes(
+    ws, refusals, by_openpyxl
+):
+    typed = [text for text in HARD_TEXTS if not UNTYPABLE.search(text)]
+    for number, form in enumerate(ws.generate("2024Q2", as_of="2024-06-03")):
+        said = {
+            f"T{n:02d}": {
+                **FILLED,
+                "next_steps": typed[(n + number) % len(typed)][:3000],
+                "progress": FILLED["progress"] if (n + number) % 3 else "同上",
+            }
+            for n in range(1, 24)
+        }
+        fill(form, ws.inbox / form.name, answers=said)
+    ws.collect(as_of="2024-06-20")
+    refusals.clear()
+    folder = ws.outbox("2024Q2") / "corrections"
+    ws.consolidate("2024Q2", as_of="2024-06-26")
+    copies = {path: path.read_bytes() for path in folder.iterdir()}
+    assert refusals == [""] * len(copies)
+    assert len(copies) > 20
+    for path in copies:
+        path.unlink()
+    with by_openpyxl():
+        ws.consolidate("2024Q2", as_of="2024-06-26")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == copies
+
+
+def test_the_answers_to_the_coordinators_own_columns_are_on_the_copy(ws, shipped):
+    template = restyled(shipped[0], _own_columns)
+    file = Press(template).make(reviewing(template, ws.plan, text="附件1")).file
+    sheet = load_workbook(io.BytesIO(file))[RETURN_FORM.title]
+    assert sheet.cell(5, 13).value.endswith("数量")
+    assert [sheet.cell(6, column).value for column in (12, 13)] == ["附件1", "附件1"]
+
+
+def test_a_copy_that_annotates_no_cell_is_left_to_openpyxl(ws, shipped):
+    template, _ = shipped
+    content = reviewing(template, ws.plan, findings=FINDINGS[-1:])
+    made = Press(template).make(content)
+    assert made.refusal == "没有可以批注的单元格"
+    assert made.file == write_form(template, content)
 
 
 def test_lines_of_several_kinds_or_none_are_refused(shipped):
