@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, Self
 from urllib.parse import quote
@@ -615,12 +617,10 @@ class Ledger:
             " WHERE file = ? ORDER BY item",
             (file.id,),
         )
-        texts = ",".join(f"[{answers},{cells},{keys}]" for _, answers, _, cells, keys in rows)
+        answers = json.loads(f"[{','.join(texts for _, texts, _, _, _ in rows)}]")
         return tuple(
-            Entry(item, answers, sheet, cells, frozenset(keys))
-            for (item, _, sheet, _, _), (answers, cells, keys) in zip(
-                rows, json.loads(f"[{texts}]"), strict=True
-            )
+            Entry(intern(item), _shared(texts), intern(sheet), _addresses(cells), _keys(unreadable))
+            for (item, _, sheet, cells, unreadable), texts in zip(rows, answers, strict=True)
         )
 
     def answers(self, files: Iterable[FileRecord], column: str) -> dict[int, dict[str, str]]:
@@ -1071,6 +1071,22 @@ def _file_record(row: tuple[Any, ...]) -> FileRecord:
         json.loads(head),
         container,
     )
+
+
+def _shared(texts: dict[str, str]) -> dict[str, str]:
+    """The same texts, each in memory once: much of what a form says is on many others, too."""
+    return {intern(key): intern(text) for key, text in texts.items()}
+
+
+@lru_cache(maxsize=1024)  # rows of the same form stand in the same cells, whoever filled it
+def _addresses(cells: str) -> Mapping[str, str]:
+    found: dict[str, str] = json.loads(cells)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _keys(unreadable: str) -> frozenset[str]:
+    return frozenset(json.loads(unreadable))
 
 
 def _finding(data: dict[str, str]) -> Finding:

@@ -153,7 +153,7 @@ class Item:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Obligation:
     """应报事项: one unit, one item, one role.
 

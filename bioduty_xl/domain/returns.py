@@ -102,7 +102,7 @@ class Finding:
         return self.severity is Severity.ERROR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row of a return form as it came back.
 

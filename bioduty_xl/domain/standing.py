@@ -74,7 +74,7 @@ class Receipt:
         return "" if self.has_form else f"以{self.way or '其他方式'}报送，电子表未到"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One unit × item: the obligation, the answer, the state.
 
