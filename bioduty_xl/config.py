@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -31,11 +32,11 @@ from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
 from bioduty_xl.language import Language, say
-from bioduty_xl.settings.faults import Known, dotted, faults_of
-from bioduty_xl.settings.places import Path as Key
-from bioduty_xl.settings.places import Places
-from bioduty_xl.settings.slips import Fault, parse
 from bioduty_xl.settings.text import read_text
+from bioduty_xl.settings.usable import unusable
+
+if TYPE_CHECKING:  # what finds faults is imported where there is one
+    from bioduty_xl.settings.usable import Path as Key
 
 
 def _parse_period(value: object) -> Period:
@@ -108,7 +109,12 @@ PeriodSetting = Annotated[
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        defer_build=True,  # or each section would be built alone, and once more for the whole
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -217,8 +223,10 @@ class Deadlines(_Section):
     close_days: int = Field(default=14, ge=1, le=60)
     roll: Roll = Roll.NONE
     first_period: PeriodSetting = Period(2024, 1)
-    special: tuple[Special, ...] = (
-        Special(period=Period(2024, 1), due=date(2024, 4, 25), covers_from=date(2023, 3, 3)),
+    special: tuple[Special, ...] = Field(
+        default_factory=lambda: (
+            Special(period=Period(2024, 1), due=date(2024, 4, 25), covers_from=date(2023, 3, 3)),
+        )
     )
     extensions: tuple[Extension, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
@@ -324,6 +332,13 @@ class Times(_Section):
     at: tuple[TimeOfDay, ...] = (time(8, 30), time(17, 30))
 
 
+@dataclass(frozen=True)
+class _Source:
+    """The text of a settings file. Settings that say the same are equal, whatever text says it."""
+
+    text: str = field(default="", compare=False)
+
+
 class Settings(_Section):
     """A workspace's settings, one attribute for each table of bioduty.toml.
 
@@ -334,16 +349,16 @@ class Settings(_Section):
     """
 
     language: Language = Language.AUTO
-    office: Office = Office()
-    paths: Paths = Paths()
-    deadlines: Deadlines = Deadlines()
-    rules: Rules = Rules()
-    intake: Intake = Intake()
-    reminders: Reminders = Reminders()
-    mail: Mail = Mail()
-    schedule: Times = Times()
+    office: Office = Field(default_factory=Office)
+    paths: Paths = Field(default_factory=Paths)
+    deadlines: Deadlines = Field(default_factory=Deadlines)
+    rules: Rules = Field(default_factory=Rules)
+    intake: Intake = Field(default_factory=Intake)
+    reminders: Reminders = Field(default_factory=Reminders)
+    mail: Mail = Field(default_factory=Mail)
+    schedule: Times = Field(default_factory=Times)
 
-    _places: Places = PrivateAttr(default=Places(""))
+    _source: _Source = PrivateAttr(default=_Source())
 
     def refusal(self, faults: Sequence[tuple[Key, str]]) -> ConfigError:
         """What to raise for settings that turn out wrong when they meet the rest of the workspace.
@@ -351,8 +366,13 @@ class Settings(_Section):
         Args:
             faults: the key of each, and what is wrong with it.
         """
+        from bioduty_xl.settings.faults import dotted
+        from bioduty_xl.settings.places import Places
+        from bioduty_xl.settings.slips import Fault
+
+        places = Places(self._source.text)
         placed = [
-            Fault(self._places.of(key), say("{key}：{message}", key=dotted(key), message=message))
+            Fault(places.of(key), say("{key}：{message}", key=dotted(key), message=message))
             for key, message in faults
         ]
         return ConfigError(
@@ -412,12 +432,42 @@ def load(path: Path) -> Settings:
         ConfigError: it is no UTF-8, no TOML, or a key or value is wrong; every fault is named with
             its line.
     """
-    parsed = parse(read_text(path), _KNOWN)
+    text = read_text(path)
+    return _sound(text) or _mended(path, text)
+
+
+def _sound(text: str) -> Settings | None:
+    """What a text says in which nothing is wrong, which is nearly always; None where something is,
+    which takes more to find.
+    """
+    try:
+        data = tomllib.loads(text)
+        if any(unusable(data)):
+            return None
+        settings = Settings.model_validate(data)
+    except (ValueError, RecursionError):  # it is no TOML, or the model refuses it
+        return None
+    settings._source = _Source(text)
+    return settings
+
+
+def _mended(path: Path, text: str) -> Settings:
+    """What a text says as far as it can be read.
+
+    Raises:
+        ConfigError: with all that is wrong with it.
+    """
+    from bioduty_xl.settings.faults import Known, faults_of
+    from bioduty_xl.settings.places import Places
+    from bioduty_xl.settings.slips import Fault, parse
+
+    known = Known(Settings, _IN_CHINESE)
+    parsed = parse(text, known)
     places, wrong = Places(parsed.text), list[Fault]()
     try:
         settings = Settings.model_validate(parsed.data)
     except ValidationError as error:
-        wrong = faults_of(error.errors(), _KNOWN, places, parsed.left_out)
+        wrong = faults_of(error.errors(), known, places, parsed.left_out)
     better_known = {fault.place.line for fault in wrong}
     slips = [
         fault
@@ -428,52 +478,50 @@ def load(path: Path) -> Settings:
         raise ConfigError(
             say("{path} 中有不能使用的设置", path=path), *(one.said for one in sorted(faults))
         )
-    settings._places = places
+    settings._source = _Source(parsed.text)
     return settings
 
 
-_KNOWN = Known(
-    Settings,
-    {
-        "language": ("语言", "界面语言"),
-        "office": ("办公室", "单位信息", "报送单位"),
-        "office.name": ("名称", "单位名称", "办公室名称"),
-        "office.region": ("地区", "市州", "市（州）", "本市"),
-        "office.contact": ("联系人",),
-        "office.phone": ("电话", "联系电话", "咨询电话"),
-        "paths": ("路径", "文件夹", "位置"),
-        "paths.plan": ("方案", "责任分工方案"),
-        "paths.templates": ("模板", "模板文件夹"),
-        "paths.inbox": ("收件夹", "收件", "收件箱"),
-        "paths.outbox": ("发件夹", "发件", "发件箱"),
-        "paths.register_book": ("登记表",),
-        "paths.state_dir": ("状态文件夹", "台账文件夹"),
-        "deadlines": ("截止", "期限", "截止日期"),
-        "deadlines.due_day": ("截止日",),
-        "deadlines.open_day": ("下发日", "开始日"),
-        "deadlines.close_days": ("结账", "结账天数"),
-        "deadlines.roll": ("顺延", "遇休息日"),
-        "deadlines.first_period": ("首次报送", "首期"),
-        "deadlines.extensions": ("延期",),
-        "deadlines.exemptions": ("免报", "豁免"),
-        "deadlines.special.period": ("报送期", "期间"),
-        "deadlines.exemptions.reason": ("理由", "原因"),
-        "rules": ("规则", "校验规则"),
-        "rules.required": ("必报",),
-        "rules.off": ("不需要的规则", "关闭"),
-        "intake": ("收取", "收件设置"),
-        "reminders": ("催报", "提醒"),
-        "reminders.before": ("提前提醒", "截止前"),
-        "reminders.after": ("逾期催报", "截止后"),
-        "mail": ("邮件", "发信", "发信服务器"),
-        "mail.host": ("服务器", "邮件服务器"),
-        "mail.port": ("端口",),
-        "mail.user": ("用户", "登录名", "账号"),
-        "mail.sender": ("发件人", "发件邮箱"),
-        "schedule": ("定时", "日程", "计划"),
-        "schedule.at": ("时间", "时刻", "运行时刻"),
-    },
-)
+_IN_CHINESE: Mapping[str, Sequence[str]] = {
+    "language": ("语言", "界面语言"),
+    "office": ("办公室", "单位信息", "报送单位"),
+    "office.name": ("名称", "单位名称", "办公室名称"),
+    "office.region": ("地区", "市州", "市（州）", "本市"),
+    "office.contact": ("联系人",),
+    "office.phone": ("电话", "联系电话", "咨询电话"),
+    "paths": ("路径", "文件夹", "位置"),
+    "paths.plan": ("方案", "责任分工方案"),
+    "paths.templates": ("模板", "模板文件夹"),
+    "paths.inbox": ("收件夹", "收件", "收件箱"),
+    "paths.outbox": ("发件夹", "发件", "发件箱"),
+    "paths.register_book": ("登记表",),
+    "paths.state_dir": ("状态文件夹", "台账文件夹"),
+    "deadlines": ("截止", "期限", "截止日期"),
+    "deadlines.due_day": ("截止日",),
+    "deadlines.open_day": ("下发日", "开始日"),
+    "deadlines.close_days": ("结账", "结账天数"),
+    "deadlines.roll": ("顺延", "遇休息日"),
+    "deadlines.first_period": ("首次报送", "首期"),
+    "deadlines.extensions": ("延期",),
+    "deadlines.exemptions": ("免报", "豁免"),
+    "deadlines.special.period": ("报送期", "期间"),
+    "deadlines.exemptions.reason": ("理由", "原因"),
+    "rules": ("规则", "校验规则"),
+    "rules.required": ("必报",),
+    "rules.off": ("不需要的规则", "关闭"),
+    "intake": ("收取", "收件设置"),
+    "reminders": ("催报", "提醒"),
+    "reminders.before": ("提前提醒", "截止前"),
+    "reminders.after": ("逾期催报", "截止后"),
+    "mail": ("邮件", "发信", "发信服务器"),
+    "mail.host": ("服务器", "邮件服务器"),
+    "mail.port": ("端口",),
+    "mail.user": ("用户", "登录名", "账号"),
+    "mail.sender": ("发件人", "发件邮箱"),
+    "schedule": ("定时", "日程", "计划"),
+    "schedule.at": ("时间", "时刻", "运行时刻"),
+}
+"""What people call a key, by its dotted name."""
 
 
 def _grants_at_fault(

@@ -15,8 +15,9 @@ from pydantic.fields import FieldInfo
 from rapidfuzz import process, utils
 
 from bioduty_xl.language import listed, say
-from bioduty_xl.settings.places import Path, Places
+from bioduty_xl.settings.places import Places
 from bioduty_xl.settings.slips import Fault
+from bioduty_xl.settings.usable import Path
 
 _LIKELY = 65
 """How alike two names are, out of 100, for one to be a slip of the other."""

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bioduty_xl.language import Said, say
-
-Path = tuple[str | int, ...]
-"""Names of tables and keys, and numbers within arrays, as in the error of a model."""
+from bioduty_xl.settings.usable import DEEPEST, Path
 
 _BLANK = re.compile(r"[ \t]*")
 _NOTHING = re.compile(r"(?:[ \t\n,]|#[^\n]*)*")
@@ -24,9 +22,6 @@ _STRING = re.compile(
     r"'[^'\n]*'?",
     re.DOTALL,
 )
-
-DEEPEST = 20
-"""Arrays and tables in one another beyond which nothing is looked for; no setting is so deep."""
 
 
 @dataclass(frozen=True, order=True)

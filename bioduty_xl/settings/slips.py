@@ -13,7 +13,7 @@ from datetime import date, time
 from typing import Any, NamedTuple, Protocol
 
 from bioduty_xl.language import Said, listed, say
-from bioduty_xl.settings.places import Path, Place, Places, Sighting
+from bioduty_xl.settings.places import Place, Places, Sighting
 from bioduty_xl.settings.statements import (
     DROPPED,
     Statement,
@@ -24,6 +24,7 @@ from bioduty_xl.settings.statements import (
     without_dropped,
 )
 from bioduty_xl.settings.stops import OPEN, OPEN_ARRAY, OPEN_TEXTS, TWICE, Stop, loaded, why
+from bioduty_xl.settings.usable import Path
 
 _MOST = 100
 """Faults after which nobody reads on."""

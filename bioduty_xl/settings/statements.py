@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from bioduty_xl.settings.places import Path, Place, Places
+from bioduty_xl.settings.places import Place, Places
+from bioduty_xl.settings.usable import Path
 
 DROPPED = "__slip_"
 """How keys begin in mended text that stand for what cannot be used; alone, a value that was left

@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator
 from typing import Any
 
 from bioduty_xl.language import Said, say
-from bioduty_xl.settings.places import DEEPEST, Path, Place, Places
+from bioduty_xl.settings.places import Place, Places
+from bioduty_xl.settings.usable import unusable
 
 TWICE = (
     *("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine"),
@@ -24,9 +24,6 @@ OPEN_TEXTS = ("Unterminated", 'Expected "')
 """How it begins to say that the end of a text has not come."""
 
 OPEN = ("Unclosed", *OPEN_TEXTS)
-
-_LARGEST = 64
-"""Bits of a number, by TOML's own rule; Python would take more, and refuse to print it."""
 
 
 class Stop(Exception):
@@ -56,7 +53,7 @@ def loaded(lines: list[str]) -> dict[str, Any]:
         raise _stop(error, lines) from None
     except (RecursionError, ValueError) as error:
         raise Stop(type(error).__name__, Place(_first_that_fails(lines))) from None
-    for path, said in _unusable(data, ()):
+    for path, said in unusable(data):
         raise Stop(said, Places(text).of(path))
     return data
 
@@ -87,18 +84,6 @@ def _breaks(lines: list[str]) -> bool:
     except (RecursionError, ValueError):
         return True
     return False
-
-
-def _unusable(data: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """What is read and cannot be handled."""
-    if len(path) > DEEPEST:
-        yield path, RecursionError.__name__
-    elif isinstance(data, int) and data.bit_length() > _LARGEST:
-        yield path, ValueError.__name__
-    elif isinstance(data, dict | list):
-        parts = data.items() if isinstance(data, dict) else enumerate(data)
-        for name, part in parts:
-            yield from _unusable(part, (*path, name))
 
 
 _WHY = (
