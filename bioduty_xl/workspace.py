@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,8 +18,6 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
-
-from filelock import FileLock, Timeout
 
 from bioduty_xl import config, evidence
 from bioduty_xl.domain.calendar import CHINA, end_of_day, moment
@@ -50,7 +47,10 @@ from bioduty_xl.plan.entry_words import entry_texts, is_on_record
 from bioduty_xl.terms import Terms
 
 if TYPE_CHECKING:  # what takes long to import is imported by the methods that need it
+    from concurrent.futures import Executor
+
     import pandas as pd
+    from filelock import FileLock
 
     from bioduty_xl.backup import Backup
     from bioduty_xl.desk import Desk
@@ -745,6 +745,8 @@ class Workspace:
     @contextmanager
     def _mail_locked(self) -> Iterator[bool]:
         """Keep other runs from mailing; False where one is mailing already."""
+        from filelock import FileLock, Timeout
+
         require_local(self.state_dir)
         lock = FileLock(self.state_dir / "mail.lock", timeout=0)
         try:
@@ -954,6 +956,8 @@ class Workspace:
         Raises:
             Busy: another run holds it.
         """
+        from filelock import Timeout  # who only looks holds nothing
+
         if not self._lock.is_locked:
             require_local(self.state_dir)
             self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -965,6 +969,8 @@ class Workspace:
 
     @cached_property
     def _lock(self) -> FileLock:
+        from filelock import FileLock
+
         return FileLock(self.state_dir / "lock", timeout=0)
 
     def _ledger(self, *, read_only: bool = False) -> Ledger:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
-from rapidfuzz import process
-
 from bioduty_xl.language import listed, say
 
 UNIT_CODE = r"[A-Z]\d{2,3}"
@@ -206,6 +204,8 @@ class Plan:
 
     def unknown(self, text: str) -> str:
         """That a name is no unit's, as a Chinese sentence with the likely ones."""
+        from rapidfuzz import process
+
         names = [spelling for unit in self.units for spelling in unit.spellings]
         likely = [name for name, _, _ in process.extract(text, names, limit=3, score_cutoff=50)]
         hint = say("是否指：{names}", names=listed(likely)) if likely else say("请照抄单位名录")

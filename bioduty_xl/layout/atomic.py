@@ -8,12 +8,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 SCRATCH = ".~bioduty-"
 """How the names of files begin that are not whole yet."""
@@ -89,6 +91,8 @@ def write_batch(files: Iterable[tuple[Path, bytes]]) -> None:
     Args:
         files: each file's path and content; they are asked for no faster than the disk takes them.
     """
+    from concurrent.futures import ThreadPoolExecutor  # who only looks writes nothing
+
     with ThreadPoolExecutor(_WRITERS) as writers:
         batch = _Batch(writers)
         try:

@@ -13,8 +13,6 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from itertools import pairwise
 
-from rapidfuzz import fuzz
-
 from bioduty_xl.domain.plan import fold
 from bioduty_xl.layout.columns import Column, Filler, Sheet
 
@@ -210,8 +208,13 @@ def _respelt(
     """Give columns without a place the heading most like theirs; tells (as found, as declared), and
     the declared headings that several are alike to.
     """
+    lacking = [column for column in sheet.columns if column.key not in columns]
+    if not lacking:
+        return [], []
+    from rapidfuzz import fuzz
+
     found, doubtful = [], []
-    for column in (column for column in sheet.columns if column.key not in columns):
+    for column in lacking:
         alike = {
             index: fuzz.ratio(heading, fold(column.heading))
             for index, heading in enumerate(folded)

@@ -1,4 +1,7 @@
-"""The catalogue of findings: every rule once, and the judgement of returns by all of them."""
+"""The catalogue of findings: every rule once, and the judgement of returns by all of them.
+
+Who looks at a period alone compares units, and is spared the rules on single returns.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,20 @@ from dataclasses import replace
 
 from bioduty_xl.config import Rules
 from bioduty_xl.domain.returns import Finding
-from bioduty_xl.rules import entry_rules, quarter_rules, return_rules, text_rules
 from bioduty_xl.rules.rule import Case, Hit, Quarter, QuarterRule, Rule
 
 
 def all_rules() -> tuple[Rule, ...]:
     """Every rule on a single return, those on single answers first."""
+    from bioduty_xl.rules import entry_rules, return_rules, text_rules
+
     return (*entry_rules.RULES, *text_rules.RULES, *return_rules.RULES)
 
 
 def quarter_wide_rules() -> tuple[QuarterRule, ...]:
     """Every rule that compares units."""
+    from bioduty_xl.rules import quarter_rules
+
     return quarter_rules.RULES
 
 
