@@ -14,15 +14,11 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
-import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +26,6 @@ import click
 
 from bioduty_xl import console, printing, usage
 from bioduty_xl.console import FAILED
-from bioduty_xl.domain.calendar import CHINA, moment
 from bioduty_xl.errors import BiodutyError, ConfigError
 from bioduty_xl.language import (
     SETTINGS_FILE,
@@ -45,6 +40,7 @@ from bioduty_xl.language import (
 
 if TYPE_CHECKING:  # what imports the work is imported by the commands that do it
     from concurrent.futures import Executor
+    from datetime import datetime
 
     from bioduty_xl.domain.plan import Plan
     from bioduty_xl.watch import Pass
@@ -88,7 +84,9 @@ class Options:
                     file=SETTINGS_FILE,
                 )
             )
-        _log_to_file(workspace)
+        from bioduty_xl import log
+
+        log.to_file(workspace.state_dir)
         return workspace
 
     def find(self) -> Workspace | None:
@@ -111,6 +109,8 @@ def _json(data: object) -> str:
     """JSON with its Chinese as it is, where stdout can hold all of it; else in escapes, because
     what the console would put in the place of a sign need not be JSON.
     """
+    import json
+
     text = json.dumps(data, ensure_ascii=False, indent=2)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -142,6 +142,8 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
     name = "DATE[THH:MM]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from bioduty_xl.domain.calendar import moment
+
         try:
             found = moment(value)
         except ValueError:
@@ -168,29 +170,43 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
             verbose: bool,
             **arguments: Any,
         ) -> None:
-            _log_to_stderr(verbose)
-            now = as_of or datetime.now(CHINA).replace(microsecond=0)
+            from bioduty_xl import log
+
+            log.to_stderr(verbose)
             with console.reported():
-                options = Options(workspace, now, as_of is None, as_json, quiet, verbose)
+                options = Options(
+                    workspace, as_of or _now(), as_of is None, as_json, quiet, verbose
+                )
                 function(options, **arguments)
 
         decorated = parent.command(name)(wrapped)
-        decorated.params += [
-            usage.Option(
-                ["--workspace"],
-                type=usage.Path(path_type=Path, file_okay=False),
-                help="工作区文件夹；不写时向上找最近的 bioduty.toml",
-            ),
-            usage.Option(
-                ["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"
-            ),
-            usage.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
-            usage.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
-            usage.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
-        ]
+        decorated.params += _OF_ALL
         return decorated
 
     return decorate
+
+
+_OF_ALL = (
+    usage.Option(
+        ["--workspace"],
+        type=usage.Path(path_type=Path, file_okay=False),
+        help="工作区文件夹；不写时向上找最近的 bioduty.toml",
+    ),
+    usage.Option(["--as-of"], type=_Moment(), help="统计时点（北京时间）；只写日期为当天结束"),
+    usage.Option(["--json", "as_json"], is_flag=True, help="输出 JSON"),
+    usage.Option(["-q", "--quiet"], is_flag=True, help="不显示进度"),
+    usage.Option(["-v", "--verbose"], is_flag=True, help="显示详细日志"),
+)
+"""The options of all, made once: the commands share them."""
+
+
+def _now() -> datetime:
+    """What the clock says, to the second."""
+    from datetime import datetime
+
+    from bioduty_xl.domain.calendar import CHINA
+
+    return datetime.now(CHINA).replace(microsecond=0)
 
 
 @click.group(cls=usage.Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -462,6 +478,8 @@ def run(options: Options, executor: str | None, opens: bool) -> None:
 )
 def schedule(options: Options, kind: str | None, output: Path | None) -> None:
     """按 bioduty.toml 规定的时刻反复运行，直到停止。"""
+    import signal
+
     from bioduty_xl.batch import keep_schedule
 
     workspace = options.open()
@@ -483,7 +501,7 @@ def schedule(options: Options, kind: str | None, output: Path | None) -> None:
         now = replace(
             options,
             workspace=workspace.root,
-            as_of=datetime.now(CHINA).replace(microsecond=0),
+            as_of=_now(),
             by_clock=True,
         )
         with printing.progress(quiet=True) as progress:
@@ -641,34 +659,6 @@ def _period(workspace: Workspace, options: Options, period: str | None) -> str:
     return str(workspace.rulebook.calendar.current(options.as_of))
 
 
-def _log_to_stderr(verbose: bool) -> None:
-    """Warnings, or everything; the log file always gets what was done."""
-    logger = logging.getLogger("bioduty_xl")
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for handler in logging.getLogger().handlers:
-        handler.setLevel(logging.DEBUG if verbose else logging.WARNING)
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that is made, with its folder, when there is something to write."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, encoding="utf-8", delay=True)
-
-    def _open(self) -> Any:
-        Path(self.baseFilename).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return super()._open()
-
-
-def _log_to_file(workspace: Workspace) -> None:
-    """Log to `.bioduty/bioduty.log` as well, once a process."""
-    logger = logging.getLogger("bioduty_xl")
-    if not any(isinstance(handler, logging.FileHandler) for handler in logger.handlers):
-        handler = _LogFile(workspace.state_dir / "bioduty.log")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
-
-
 def _language(arguments: Sequence[str]) -> Language:
     """The language to speak, told before click has parsed anything, and by the workspace's
     settings even where these cannot be used.
@@ -691,5 +681,4 @@ def main() -> None:
     speak(_language(sys.argv[1:]))
     # pydantic would look through all that is installed for plug-ins, which takes as long as it does
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     cli()

@@ -15,17 +15,34 @@ from filelock import FileLock
 from bioduty_xl.cli import cli
 
 
-def test_help_imports_neither_pandas_nor_openpyxl():
+def imported_by(*arguments):
+    """The modules that a command in a process of its own has imported when it is done."""
     code = (
         "import sys, runpy\n"
-        "sys.argv = ['bioduty', '--help']\n"
+        "sys.argv = ['bioduty', *sys.argv[1:]]\n"
         "try: runpy.run_module('bioduty_xl', run_name='__main__')\n"
         "except SystemExit: pass\n"
-        "heavy = {'pandas', 'openpyxl', 'xlsxwriter', 'numpy', 'sqlite3', 'pydantic', 'rich'}\n"
-        "heavy &= set(sys.modules)\n"
-        "assert not heavy, heavy\n"
+        "print('', *sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True)
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
+    return set(done.stdout.splitlines()[-1].split())
+
+
+WORKBOOKS = {"pandas", "openpyxl", "xlsxwriter", "numpy", "pyarrow"}
+
+
+def test_help_imports_nothing_of_the_work():
+    work = {"sqlite3", "pydantic", "rich", "logging", "json", "chinese_calendar"}
+    assert not imported_by("--help") & (WORKBOOKS | work)
+
+
+def test_status_imports_nothing_that_it_has_no_use_for(handed_out):
+    use = ("status", "2024Q2", "--workspace", handed_out, "--as-of", "2024-06-20")
+    mending = {f"bioduty_xl.settings.{name}" for name in ("slips", "faults", "places", "stops")}
+    judging = {"rapidfuzz", "bioduty_xl.rules.entry_rules", "bioduty_xl.rules.return_rules"}
+    working = {"filelock", "psutil", "concurrent.futures", "multiprocessing", "asyncio", "smtplib"}
+    assert not imported_by(*use) & (WORKBOOKS | mending | judging | working)
 
 
 @pytest.mark.parametrize(
