@@ -10,19 +10,7 @@ from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from typing import TYPE_CHECKING, Annotated
 
 from bioduty_xl.domain.calendar import Calendar, Roll, SpecialPeriod
 from bioduty_xl.domain.period import Period
@@ -32,6 +20,7 @@ from bioduty_xl.domain.standing import Rulebook
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.language import SETTINGS_FILE as SETTINGS_FILE
 from bioduty_xl.language import Language, say
+from bioduty_xl.settings.plain import Section, Within, Written, plainly
 from bioduty_xl.settings.text import read_text
 from bioduty_xl.settings.usable import unusable
 
@@ -100,32 +89,14 @@ def _no_control(value: object) -> object:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_parse_day)]
-TimeOfDay = Annotated[time, BeforeValidator(_parse_time)]
-Place = Annotated[Path, BeforeValidator(_no_control)]
-PeriodSetting = Annotated[
-    Period, BeforeValidator(_parse_period), PlainSerializer(str, return_type=str)
-]
+Day = Annotated[date, Written(_parse_day)]
+TimeOfDay = Annotated[time, Written(_parse_time)]
+Place = Annotated[Path, Written(_no_control)]
+PeriodSetting = Annotated[Period, Written(_parse_period)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        arbitrary_types_allowed=True,
-        defer_build=True,  # or each section would be built alone, and once more for the whole
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_switch(cls, value: object) -> object:
-        """Nothing here is switched on or off; true would pass for the number 1."""
-        if any(isinstance(one, bool) for one in (value if isinstance(value, list) else [value])):
-            raise ValueError(say("不能写 true 或 false"))
-        return value
-
-
-class Office(_Section):
+@dataclass(frozen=True)
+class Office(Section):
     """Who collects, and whom units may call; printed on the forms.
 
     Attributes:
@@ -140,7 +111,8 @@ class Office(_Section):
     phone: str = ""
 
 
-class Paths(_Section):
+@dataclass(frozen=True)
+class Paths(Section):
     """Where things are, relative to the workspace; `state_dir` must be on a local disk."""
 
     plan: Place = Path("plan.xlsx")
@@ -182,7 +154,8 @@ class Paths(_Section):
         return found
 
 
-class Special(_Section):
+@dataclass(frozen=True)
+class Special(Section):
     """A period with a due date of its own (the letter: the first return)."""
 
     period: PeriodSetting
@@ -190,7 +163,8 @@ class Special(_Section):
     covers_from: Day | None = None
 
 
-class Extension(_Section):
+@dataclass(frozen=True)
+class Extension(Section):
     """A later due date granted to one unit."""
 
     unit: str
@@ -199,7 +173,8 @@ class Extension(_Section):
     reason: str = ""
 
 
-class Exemption(_Section):
+@dataclass(frozen=True)
+class Exemption(Section):
     """A unit that owes no return for a period."""
 
     unit: str
@@ -207,7 +182,8 @@ class Exemption(_Section):
     reason: str
 
 
-class Deadlines(_Section):
+@dataclass(frozen=True)
+class Deadlines(Section):
     """When returns are due.
 
     Attributes:
@@ -218,21 +194,20 @@ class Deadlines(_Section):
         first_period: the first quarter collected; contact forms go out with it.
     """
 
-    due_day: int = Field(default=25, ge=1, le=28)
-    open_day: int = Field(default=1, ge=1, le=28)
-    close_days: int = Field(default=14, ge=1, le=60)
+    due_day: Annotated[int, Within(ge=1, le=28)] = 25
+    open_day: Annotated[int, Within(ge=1, le=28)] = 1
+    close_days: Annotated[int, Within(ge=1, le=60)] = 14
     roll: Roll = Roll.NONE
     first_period: PeriodSetting = Period(2024, 1)
-    special: tuple[Special, ...] = Field(
-        default_factory=lambda: (
-            Special(period=Period(2024, 1), due=date(2024, 4, 25), covers_from=date(2023, 3, 3)),
-        )
+    special: tuple[Special, ...] = (
+        Special(period=Period(2024, 1), due=date(2024, 4, 25), covers_from=date(2023, 3, 3)),
     )
     extensions: tuple[Extension, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
 
 
-class Rules(_Section):
+@dataclass(frozen=True)
+class Rules(Section):
     """What counts.
 
     Attributes:
@@ -248,15 +223,16 @@ class Rules(_Section):
     required: frozenset[Ground] = ALL_GROUNDS
     placeholders: tuple[str, ...] = ()
     off: frozenset[str] = frozenset()
-    severity: Mapping[str, Severity] = Field(default_factory=dict)
-    same_text_from: int = Field(default=15, ge=1)
-    long_text: int = Field(default=3000, ge=1)
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    same_text_from: Annotated[int, Within(ge=1)] = 15
+    long_text: Annotated[int, Within(ge=1)] = 3000
     unfinished_words: tuple[str, ...] = (
         *("尚未", "未完成", "继续推进", "还需", "剩余", "抓紧完成", "尽快完成", "力争完成"),
     )
 
 
-class Intake(_Section):
+@dataclass(frozen=True)
+class Intake(Section):
     """How the inbox is read.
 
     Attributes:
@@ -266,14 +242,15 @@ class Intake(_Section):
         max_file_mb, max_unpacked_mb: caps on a file as it is and unpacked, in MiB.
     """
 
-    settle_seconds: float = Field(default=1.0, ge=0, le=600)
-    read_seconds: float = Field(default=10.0, gt=0, le=600)
-    memory_mb: int = Field(default=768, ge=128)
-    max_file_mb: int = Field(default=50, ge=1)
-    max_unpacked_mb: int = Field(default=400, ge=1)
+    settle_seconds: Annotated[float, Within(ge=0, le=600)] = 1.0
+    read_seconds: Annotated[float, Within(gt=0, le=600)] = 10.0
+    memory_mb: Annotated[int, Within(ge=128)] = 768
+    max_file_mb: Annotated[int, Within(ge=1)] = 50
+    max_unpacked_mb: Annotated[int, Within(ge=1)] = 400
 
 
-class Reminders(_Section):
+@dataclass(frozen=True)
+class Reminders(Section):
     """When units are reminded, and how urgently.
 
     Attributes:
@@ -281,10 +258,10 @@ class Reminders(_Section):
         urgent_from, very_urgent_from: days overdue from which a letter says 加急, 特急.
     """
 
-    before: tuple[Annotated[int, Field(ge=1, le=60)], ...] = (5, 1)
-    after: tuple[Annotated[int, Field(ge=1, le=60)], ...] = (1, 4, 8)
-    urgent_from: int = Field(default=5, ge=1)
-    very_urgent_from: int = Field(default=10, ge=1)
+    before: tuple[Annotated[int, Within(ge=1, le=60)], ...] = (5, 1)
+    after: tuple[Annotated[int, Within(ge=1, le=60)], ...] = (1, 4, 8)
+    urgent_from: Annotated[int, Within(ge=1)] = 5
+    very_urgent_from: Annotated[int, Within(ge=1)] = 10
 
     @property
     def distances(self) -> tuple[int, ...]:
@@ -299,7 +276,8 @@ class Security(StrEnum):
     STARTTLS = "starttls"
 
 
-class Mail(_Section):
+@dataclass(frozen=True)
+class Mail(Section):
     """Where mail goes out. Without a host none is sent.
 
     Attributes:
@@ -312,34 +290,29 @@ class Mail(_Section):
     """
 
     host: str = ""
-    port: int = Field(default=465, ge=1, le=65535)
+    port: Annotated[int, Within(ge=1, le=65535)] = 465
     security: Security = Security.TLS
     user: str = ""
     sender: str = ""
-    ca_file: Annotated[str, BeforeValidator(_no_control)] = ""
-    seconds: float = Field(default=30.0, gt=0, le=600)
+    ca_file: Annotated[str, Written(_no_control)] = ""
+    seconds: Annotated[float, Within(gt=0, le=600)] = 30.0
 
-    @model_validator(mode="after")
-    def _has_sender(self) -> Self:
+    def fault(self) -> str | None:
+        """A server, and nobody who sends."""
         if self.host and "@" not in self.sender:
-            raise ValueError(say("写了 host（邮件服务器），还须在 sender 写明发件邮箱"))
-        return self
+            return say("写了 host（邮件服务器），还须在 sender 写明发件邮箱")
+        return None
 
 
-class Times(_Section):
+@dataclass(frozen=True)
+class Times(Section):
     """When `bioduty schedule` runs, as times of day in Asia/Shanghai."""
 
     at: tuple[TimeOfDay, ...] = (time(8, 30), time(17, 30))
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The text of a settings file. Settings that say the same are equal, whatever text says it."""
-
-    text: str = field(default="", compare=False)
-
-
-class Settings(_Section):
+class Settings(Section):
     """A workspace's settings, one attribute for each table of bioduty.toml.
 
     Attributes:
@@ -349,16 +322,16 @@ class Settings(_Section):
     """
 
     language: Language = Language.AUTO
-    office: Office = Field(default_factory=Office)
-    paths: Paths = Field(default_factory=Paths)
-    deadlines: Deadlines = Field(default_factory=Deadlines)
-    rules: Rules = Field(default_factory=Rules)
-    intake: Intake = Field(default_factory=Intake)
-    reminders: Reminders = Field(default_factory=Reminders)
-    mail: Mail = Field(default_factory=Mail)
-    schedule: Times = Field(default_factory=Times)
+    office: Office = Office()
+    paths: Paths = Paths()
+    deadlines: Deadlines = Deadlines()
+    rules: Rules = Rules()
+    intake: Intake = Intake()
+    reminders: Reminders = Reminders()
+    mail: Mail = Mail()
+    schedule: Times = Times()
 
-    _source: _Source = PrivateAttr(default=_Source())
+    _text: str = field(default="", compare=False, repr=False)
 
     def refusal(self, faults: Sequence[tuple[Key, str]]) -> ConfigError:
         """What to raise for settings that turn out wrong when they meet the rest of the workspace.
@@ -370,7 +343,7 @@ class Settings(_Section):
         from bioduty_xl.settings.places import Places
         from bioduty_xl.settings.slips import Fault
 
-        places = Places(self._source.text)
+        places = Places(self._text)
         placed = [
             Fault(places.of(key), say("{key}：{message}", key=dotted(key), message=message))
             for key, message in faults
@@ -433,39 +406,39 @@ def load(path: Path) -> Settings:
             its line.
     """
     text = read_text(path)
-    return _sound(text) or _mended(path, text)
+    return _plain(text) or _modelled(path, text)
 
 
-def _sound(text: str) -> Settings | None:
-    """What a text says in which nothing is wrong, which is nearly always; None where something is,
-    which takes more to find.
+def _plain(text: str) -> Settings | None:
+    """The settings of a text that holds plain values alone, which nearly every one does; None
+    where more has to be known to use it, or to say what is wrong.
     """
     try:
         data = tomllib.loads(text)
-        if any(unusable(data)):
-            return None
-        settings = Settings.model_validate(data)
-    except (ValueError, RecursionError):  # it is no TOML, or the model refuses it
+        return None if any(unusable(data)) else replace(plainly(Settings, data), _text=text)
+    except (ValueError, RecursionError):  # it is no TOML, or a value is not plain
         return None
-    settings._source = _Source(text)
-    return settings
 
 
-def _mended(path: Path, text: str) -> Settings:
-    """What a text says as far as it can be read.
+def _modelled(path: Path, text: str) -> Settings:
+    """The settings of any text.
 
     Raises:
         ConfigError: with all that is wrong with it.
     """
+    from pydantic import ValidationError
+
     from bioduty_xl.settings.faults import Known, faults_of
+    from bioduty_xl.settings.model import declared, model_of
     from bioduty_xl.settings.places import Places
     from bioduty_xl.settings.slips import Fault, parse
 
-    known = Known(Settings, _IN_CHINESE)
+    model = model_of(Settings)
+    known = Known(model, _IN_CHINESE)
     parsed = parse(text, known)
-    places, wrong = Places(parsed.text), list[Fault]()
+    places, settings, wrong = Places(parsed.text), Settings(), list[Fault]()
     try:
-        settings = Settings.model_validate(parsed.data)
+        settings = declared(model.model_validate(parsed.data))
     except ValidationError as error:
         wrong = faults_of(error.errors(), known, places, parsed.left_out)
     better_known = {fault.place.line for fault in wrong}
@@ -478,8 +451,7 @@ def _mended(path: Path, text: str) -> Settings:
         raise ConfigError(
             say("{path} 中有不能使用的设置", path=path), *(one.said for one in sorted(faults))
         )
-    settings._source = _Source(parsed.text)
-    return settings
+    return replace(settings, _text=parsed.text)
 
 
 _IN_CHINESE: Mapping[str, Sequence[str]] = {

@@ -19,7 +19,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -404,9 +404,9 @@ def _name_state_dir(settings: Path, wanted: Path) -> None:
     if not found:
         changed = f"{text}\n[paths]\n{added}"
     settings.write_text(changed, encoding="utf-8", newline="")
-    paths = before.paths.model_copy(update={"state_dir": wanted})
+    paths = replace(before.paths, state_dir=wanted)
     try:
-        is_as_meant = config.load(settings) == before.model_copy(update={"paths": paths})
+        is_as_meant = config.load(settings) == replace(before, paths=paths)
     except ConfigError:
         is_as_meant = False
     if not is_as_meant:

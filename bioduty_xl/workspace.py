@@ -730,7 +730,7 @@ class Workspace:
                 return Mailed()
             password = read_password(self.state_dir)
             if mail.ca_file:
-                mail = mail.model_copy(update={"ca_file": str(self.path(Path(mail.ca_file)))})
+                mail = replace(mail, ca_file=str(self.path(Path(mail.ca_file))))
             with self._ledger() as ledger, Post(mail, password, self.settings.office.name) as post:
                 mailing = Mailing(
                     self.terms,

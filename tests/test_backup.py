@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -732,7 +733,7 @@ def test_a_state_folder_elsewhere_goes_where_a_person_says(busy, tmp_path):
     assert moved.state_dir == elsewhere
     assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
     assert rows(moved.ledger_file) == rows(city.ws.ledger_file)
-    settings = moved.settings.model_copy(update={"paths": city.ws.settings.paths})
+    settings = replace(moved.settings, paths=city.ws.settings.paths)
     assert settings == city.ws.settings
 
 

@@ -39,7 +39,9 @@ def test_help_imports_nothing_of_the_work():
 
 def test_status_imports_nothing_that_it_has_no_use_for(handed_out):
     use = ("status", "2024Q2", "--workspace", handed_out, "--as-of", "2024-06-20")
-    mending = {f"bioduty_xl.settings.{name}" for name in ("slips", "faults", "places", "stops")}
+    mending = {"pydantic"} | {
+        f"bioduty_xl.settings.{name}" for name in ("slips", "faults", "places", "stops")
+    }
     judging = {"rapidfuzz", "bioduty_xl.rules.entry_rules", "bioduty_xl.rules.return_rules"}
     working = {"filelock", "psutil", "concurrent.futures", "multiprocessing", "asyncio", "smtplib"}
     assert not imported_by(*use) & (WORKBOOKS | mending | judging | working)

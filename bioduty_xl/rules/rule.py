@@ -30,7 +30,7 @@ class Case:
     wording: Wording = Wording()
     previous: Mapping[str, Entry] = field(default_factory=dict)
     last: Mapping[str, Entry] = field(default_factory=dict)
-    tuning: Rules = field(default_factory=Rules)
+    tuning: Rules = Rules()
 
     def answer(self, entry: Entry, key: str) -> str:
         """An answer's text; empty where it says nothing or could not be read."""
@@ -68,7 +68,7 @@ class Quarter:
     roles: Mapping[tuple[str, str], Role]
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
     wording: Wording = Wording()
-    tuning: Rules = field(default_factory=Rules)
+    tuning: Rules = Rules()
 
 
 @dataclass(frozen=True)

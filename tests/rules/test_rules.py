@@ -10,7 +10,7 @@ import pytest
 from bioduty_xl.config import Rules
 from bioduty_xl.domain.period import Period
 from bioduty_xl.domain.plan import Item, Measure, Obligation, Part, Plan, Role, Unit, UnitKind
-from bioduty_xl.domain.returns import Contact, Entry, Return
+from bioduty_xl.domain.returns import Contact, Entry, Return, Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.rules.registry import all_rules, compare, judge, quarter_wide_rules
 from bioduty_xl.rules.return_rules import is_phone
@@ -223,7 +223,7 @@ def test_every_finding_can_be_switched_off():
 
 def test_the_weight_of_a_finding_is_a_setting():
     returned = Return(FormKind.RETURN, "U01", Period(2024, 2), {}, {}, ())
-    heavy = Rules(severity={"HEADER_BLANK": "ERROR", "NO_FIGURE": "ERROR"})
+    heavy = Rules(severity=dict.fromkeys(("HEADER_BLANK", "NO_FIGURE"), Severity.ERROR))
     assert all(finding.is_error for finding in judge(Case(returned, PLAN, {}, tuning=heavy)))
 
 

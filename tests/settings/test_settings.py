@@ -12,7 +12,9 @@ from bioduty_xl.config import SETTINGS_FILE, Settings, load
 from bioduty_xl.errors import ConfigError
 from bioduty_xl.layout.packaged import packaged
 from bioduty_xl.settings.faults import keys_of
+from bioduty_xl.settings.model import declared, model_of
 from bioduty_xl.settings.places import Places
+from bioduty_xl.settings.plain import NotPlain, plainly
 from bioduty_xl.settings.slips import parse
 from bioduty_xl.settings.stops import why
 
@@ -507,15 +509,53 @@ def test_the_schedule_goes_on_when_a_setting_is_spoilt_and_mended(ws, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        *(("office", 'name = "某办"'), ("paths", "inbox = '收件'"), ("paths", 'plan = "D:/a"')),
+        *(("deadlines", "due_day = 20"), ("deadlines", 'roll = "next"')),
+        ("deadlines", 'first_period = "2024年第2季度"'),
+        ("deadlines", 'special = [{ period = "2024Q1", due = "2024年4月26日" }]'),
+        ("deadlines", 'exemptions = [{ unit = "a", period = "2024Q2", reason = "r" }]'),
+        *(("rules", 'required = ["lead", "lead"]'), ("rules", 'severity = { A = "ERROR" }')),
+        *(("intake", "settle_seconds = 2"), ("intake", "read_seconds = 0.5")),
+        *(("reminders", "before = [3]"), ("reminders", "after = []")),
+        *(("mail", 'host = "h"\nsender = "a@b"'), ("mail", 'security = "starttls"')),
+        *(("schedule", 'at = ["9:30", 17:30:00]'),),
+    ],
+)
+def test_what_is_read_plainly_is_what_the_model_reads(section, line):
+    data = tomllib.loads(f"[{section}]\n{line}\n")
+    plain = plainly(Settings, data)
+    assert plain == declared(model_of(Settings).model_validate(data)) != Settings()
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "read"),
+    [
+        ("deadlines", 'due_day = "20"', lambda s: s.deadlines.due_day == 20),
+        ("intake", "memory_mb = 512.0", lambda s: s.intake.memory_mb == 512),
+        ("intake", 'settle_seconds = " 2 "', lambda s: s.intake.settle_seconds == 2.0),
+    ],
+)
+def test_what_is_not_plain_is_read_by_the_model_all_the_same(tmp_path, section, line, read):
+    text = f"[{section}]\n{line}\n"
+    with pytest.raises(NotPlain):
+        plainly(Settings, tomllib.loads(text))
+    path = tmp_path / SETTINGS_FILE
+    path.write_text(text, "utf-8")
+    assert read(load(path))
+
+
 def test_the_file_that_init_writes_says_the_defaults(tmp_path):
     bioduty("init", tmp_path / "新 工作区")
-    assert load(tmp_path / "新 工作区" / SETTINGS_FILE).model_dump() == Settings().model_dump()
+    assert load(tmp_path / "新 工作区" / SETTINGS_FILE) == Settings()
 
 
 def test_the_file_that_init_writes_has_every_key_with_its_comment():
     text = packaged(SETTINGS_FILE).read_text("utf-8")
     shown, lines = uncommented(text), uncommented(text).splitlines()
-    keys = [key for key in keys_of(Settings, ()) if len(key) > 1]
+    keys = [key for key in keys_of(model_of(Settings), ()) if len(key) > 1]
     assert len(keys) > 50
     for key in keys:
         path = (*key[:-1], 0, key[-1]) if len(key) == 3 else key
