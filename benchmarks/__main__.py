@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.children import compile_product
 from benchmarks.contests import PARTS, wanted
 from benchmarks.goals import Judgement, judge
 from benchmarks.scene import Scene, set_up
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 when ours and the peers came to different counts.
     """
     asked = _parser().parse_args(arguments)
+    compile_product()
     with _folder(asked.keep) as folder:
         scenes = [_set_up(folder, size, asked.seed) for size in asked.sizes]
         scores = [
