@@ -80,15 +80,21 @@ def copied_from_plan(case: Case) -> Iterator[Hit]:
         item = case.plan.by_key.get(entry.item)
         if item is None or len(text) < case.tuning.same_text_from:
             continue
-        asked = [core(t) for t in (item.description, *(m.text for m in item.measures))]
+        asked = _asked((item.description, *(measure.text for measure in item.measures)))
         own = text
-        for words in sorted(asked, key=len, reverse=True):
+        for words in asked:
             own = own.replace(words, "")
         repeated = len(own) * OWN_SHARE <= len(text)
         if repeated or any(text in words or _alike(text, words) for words in asked):
             yield Hit.at(
                 entry, "progress", "内容与分工方案原文相同，请写本单位实际做了什么、取得什么结果"
             )
+
+
+@lru_cache(maxsize=256)  # many units answer for the same item
+def _asked(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The plan's sentences as they are compared, the longest first."""
+    return tuple(sorted(map(core, texts), key=len, reverse=True))
 
 
 def _alike(text: str, words: str) -> bool:
