@@ -25,7 +25,7 @@ WATCH_SECONDS = 0.1
 """How often memory is looked at; the system keeps each process's highest mark by itself."""
 
 _UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
-"""Set where sources are compiled at each start, as those of no installed package are."""
+"""Where this is set, sources are compiled at each start; an installed package has its compiled."""
 
 _MARK = re.compile(r"VmHWM:\s+(\d+) kB")
 _MB = 1_000_000

@@ -172,7 +172,8 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
         ) -> None:
             from bioduty_xl import log
 
-            log.to_stderr(verbose)
+            own_process = click.get_current_context().find_root().obj == _OWN_PROCESS
+            log.to_stderr(verbose, own_process=own_process)
             with console.reported():
                 options = Options(
                     workspace, as_of or _now(), as_of is None, as_json, quiet, verbose
@@ -185,6 +186,9 @@ def _command(parent: click.Group, name: str | None = None) -> Callable[..., clic
 
     return decorate
 
+
+_OWN_PROCESS = "own process"
+"""What the commands are told that no other program runs."""
 
 _OF_ALL = (
     usage.Option(
@@ -681,4 +685,4 @@ def main() -> None:
     speak(_language(sys.argv[1:]))
     # pydantic would look through all that is installed for plug-ins, which takes as long as it does
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    cli()
+    cli(obj=_OWN_PROCESS)

@@ -122,31 +122,25 @@ class Handout:
         self.ledger.record_book(target.name, book)
         return [target]
 
-    def correct(self, unit: Unit, correction: Correction) -> Path:
-        """Write a unit's correction copy; the same inputs give the same bytes."""
-        path = self.correction_file(unit)
+    def asks(self, unit: str) -> bool:
+        """Whether the unit with a code has anything to report in the period."""
+        return bool(self._obligations.get(unit))
+
+    def correction(self, unit: Unit, correction: Correction) -> Content:
+        """What a unit's correction copy says."""
         fresh = self._content(self._order(FormKind.RETURN, unit), correction)
         items = [duty.item for duty in self._obligations[unit.code]]
-        content = corrected(fresh, items, self.plan, correction, self._return_press.frame)
+        return corrected(fresh, items, self.plan, correction, self._return_press.frame)
+
+    def correction_shows(self, content: Content) -> str:
+        """A fingerprint of all that a correction copy shows."""
+        return _digest(content, hashlib.sha256(self._return_template.file).hexdigest())
+
+    def correct(self, unit: Unit, content: Content) -> Path:
+        """Write a unit's correction copy; the same content gives the same bytes."""
+        path = self.correction_file(unit)
         write_whole(path, self._return_press.make(content).file)
         return path
-
-    def correction_shows(self, unit: Unit, correction: Correction) -> str:
-        """A fingerprint of all that a unit's correction copy shows."""
-        duties = self._obligations[unit.code]
-        return _digest(
-            self._order(FormKind.RETURN, unit),
-            duties,
-            [self.plan.by_key[duty.item] for duty in duties],
-            self.terms.settings.wording,
-            sorted(correction.header.items()),
-            [
-                (item, sorted(entry.answers.items()), sorted(entry.unreadable))
-                for item, entry in sorted(correction.entries.items())
-            ],
-            correction.findings,
-            self.template(RETURN_TEMPLATE).read_bytes(),
-        )
 
     def correction_file(self, unit: Unit) -> Path:
         """Where a unit's correction copy goes."""
@@ -173,8 +167,12 @@ class Handout:
         )
 
     @cached_property
+    def _return_template(self) -> Template:
+        return Template.read(self.template(RETURN_TEMPLATE), RETURN_FORM)
+
+    @cached_property
     def _return_press(self) -> Press:
-        return Press(Template.read(self.template(RETURN_TEMPLATE), RETURN_FORM))
+        return Press(self._return_template)
 
     @cached_property
     def _contacts_press(self) -> Press:

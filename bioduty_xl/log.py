@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 
-def to_stderr(verbose: bool) -> None:
-    """Warnings, or everything; the log file always gets what was done."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+def to_stderr(verbose: bool, *, own_process: bool) -> None:
+    """Warnings, or everything; the log file always gets what was done.
+
+    Args:
+        own_process: the process is the command's own; another program's logging is left alone.
+    """
+    if own_process:
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logger = logging.getLogger("bioduty_xl")
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     for handler in logging.getLogger().handlers:

@@ -164,7 +164,8 @@ class Publisher:
 
     def correct(self, as_of: datetime) -> list[Path]:
         """Write a correction copy for each return with errors, where it is not there as it should
-        be. Copies that ask for what is no longer asked go first, so that none lies ready.
+        be and the unit still has something to report. Copies that ask for what is no longer asked
+        go first, so that none lies ready.
 
         Returns:
             Those written.
@@ -173,14 +174,18 @@ class Publisher:
             TemplateError: the template is not fit to make them of.
             PermissionError: one is open in another program; all the others were written.
         """
-        asked = queried(self._judged(as_of))
-        self._drop_copies(asked)
-        written, open_elsewhere = [], []
-        for unit in self.handout.plan.units:
-            try:
-                written += self._correct(unit, asked[unit.code]) if unit.code in asked else []
-            except PermissionError as error:
-                open_elsewhere.append(error)
+        found = queried(self._judged(as_of))
+        asked = {code: one for code, one in found.items() if self.handout.asks(code)}
+        written, open_elsewhere = list[Path](), []
+        with self.ledger.together():  # what a stop takes back is written and put on record again
+            known = self.ledger.corrections(self.period)
+            self._drop_copies(asked, known)
+            for unit in self.handout.plan.units:
+                if unit.code in asked:
+                    try:
+                        written += self._correct(unit, asked[unit.code], known.get(unit.code))
+                    except PermissionError as error:
+                        open_elsewhere.append(error)
         if open_elsewhere:
             raise open_elsewhere[0]
         return written
@@ -205,11 +210,15 @@ class Publisher:
             self.ledger.record_book(path.name, Book(shown, sha256))
         return path
 
-    def _drop_copies(self, asked: Mapping[str, Queried]) -> None:
+    def _drop_copies(
+        self, asked: Mapping[str, Queried], known: Mapping[str, CorrectionCopy]
+    ) -> None:
         """Take away what is named like a copy of ours and does not hold, whatever units are called
         by now.
+
+        Args:
+            known: the copies on record, by unit code.
         """
-        known = self.ledger.corrections(self.period)
         holding = {
             code
             for code, copy in known.items()
@@ -224,14 +233,19 @@ class Publisher:
             if ours.fullmatch(path.name) and path not in wanted:
                 remove_unless_open(path)
 
-    def _correct(self, unit: Unit, one: Queried) -> list[Path]:
-        """Write a unit's copy, unless it is there and shows the same."""
-        correction = Correction(one.file.header, one.entries, one.findings)
-        copy = CorrectionCopy(one.matter, self.handout.correction_shows(unit, correction))
+    def _correct(self, unit: Unit, one: Queried, known: CorrectionCopy | None) -> list[Path]:
+        """Write a unit's copy, unless it is there and shows the same.
+
+        Args:
+            known: what is on record of it.
+        """
+        asked = Correction(one.file.header, one.entries, one.findings)
+        content = self.handout.correction(unit, asked)
+        copy = CorrectionCopy(one.matter, self.handout.correction_shows(content))
         path = self.handout.correction_file(unit)
-        if path.exists() and self.ledger.corrections(self.period).get(unit.code) == copy:
+        if path.exists() and known == copy:
             return []
-        self.handout.correct(unit, correction)
+        self.handout.correct(unit, content)
         self.ledger.record_correction(self.period, unit.code, copy)
         return [path]
 

@@ -21,7 +21,7 @@ def imported_by(*arguments):
         "import sys, runpy\n"
         "sys.argv = ['bioduty', *sys.argv[1:]]\n"
         "try: runpy.run_module('bioduty_xl', run_name='__main__')\n"
-        "except SystemExit: pass\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
         "print('', *sys.modules)\n"
     )
     command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
@@ -34,7 +34,9 @@ WORKBOOKS = {"pandas", "openpyxl", "xlsxwriter", "numpy", "pyarrow"}
 
 def test_help_imports_nothing_of_the_work():
     work = {"sqlite3", "pydantic", "rich", "logging", "json", "chinese_calendar"}
-    assert not imported_by("--help") & (WORKBOOKS | work)
+    imported = imported_by("--help")
+    assert {"click", "bioduty_xl.usage"} <= imported
+    assert not imported & (WORKBOOKS | work)
 
 
 def test_status_imports_nothing_that_it_has_no_use_for(handed_out):
@@ -44,7 +46,24 @@ def test_status_imports_nothing_that_it_has_no_use_for(handed_out):
     }
     judging = {"rapidfuzz", "bioduty_xl.rules.entry_rules", "bioduty_xl.rules.return_rules"}
     working = {"filelock", "psutil", "concurrent.futures", "multiprocessing", "asyncio", "smtplib"}
-    assert not imported_by(*use) & (WORKBOOKS | mending | judging | working)
+    imported = imported_by(*use)
+    assert {"bioduty_xl.ledger", "bioduty_xl.rules.quarter_rules"} <= imported
+    assert not imported & (WORKBOOKS | mending | judging | working)
+
+
+def test_a_command_that_another_program_runs_leaves_its_logging_alone(handed_out):
+    code = (
+        "import logging, sys\n"
+        "from click.testing import CliRunner\n"
+        "from bioduty_xl.cli import cli\n"
+        "done = CliRunner().invoke(cli, sys.argv[1:])\n"
+        "assert done.exit_code == 0, done.output\n"
+        "logging.getLogger('host').warning('from the host')\n"
+    )
+    arguments = ("status", "2024Q2", "--workspace", handed_out, "--as-of", "2024-06-20")
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
+    assert done.stderr.splitlines() == ["from the host"]
 
 
 @pytest.mark.parametrize(

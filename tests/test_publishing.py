@@ -169,6 +169,25 @@ def test_the_list_of_contacts_is_of_the_pass_also_of_the_one_that_closes(city):
     assert city.ws.contact_list_file.stat().st_mtime_ns == written
 
 
+def test_a_unit_that_owes_nothing_any_more_gets_no_copy_and_the_others_get_theirs(city):
+    for unit in (FORESTRY, WATER):
+        city.give(unit, f"{unit}.xlsx", GAPS)
+    assert len(city.run("2024-06-10").corrections) == 2
+    items = tuple(
+        replace(
+            item,
+            lead=tuple(code for code in item.lead if code != "U01"),
+            responsible=tuple(code for code in item.responsible if code != "U01"),
+        )
+        for item in PLAN.items
+    )
+    write_plan(replace(PLAN, items=items), city.ws.root / "plan.xlsx")
+    copy_of(city, WATER).unlink()
+    done = city.run("2024-06-11")
+    assert (done.failures, done.corrections) == ([], [copy_of(city, WATER)])
+    assert not copy_of(city, FORESTRY).exists()
+
+
 def test_a_unit_that_joins_gets_its_form_alone_and_is_not_chased_the_same_day(city):
     city.run("2024-06-26")
     before = {name: city.form(name).stat().st_mtime_ns for name in NAMES}

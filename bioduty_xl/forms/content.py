@@ -82,8 +82,8 @@ class Line:
 
     Attributes:
         mark: says whose row it is.
-        texts: by column key; what is not named is left blank.
-        height: in points.
+        texts: by column key; what is not named is left blank; a number is spelt as Python does.
+        height: in points, more than 0.
     """
 
     mark: str
@@ -152,8 +152,8 @@ class Review:
     Attributes:
         title: of the list.
         about: what it asks for, in a sentence or two.
-        queries: its lines.
-        notes: at the form's cells, from the top left.
+        queries: its lines; those with a cell are the reason for the notes.
+        notes: at the form's cells, one for each, from the top left.
     """
 
     title: str

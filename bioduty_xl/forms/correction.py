@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bioduty_xl.domain.plan import Obligation, Plan
 from bioduty_xl.domain.returns import ANSWERED, Entry, Finding, Severity, Wording, state_of
 from bioduty_xl.forms.content import Content, Frame, Line, Note, Query, Review
-from bioduty_xl.forms.style import writable
+from bioduty_xl.forms.style import visible
 from bioduty_xl.layout.columns import OWN, Filler
 from bioduty_xl.layout.measure import height_for
 from bioduty_xl.layout.sheets import CORRECTIONS, RETURN_FORM
@@ -30,6 +30,10 @@ _ABOUT = (
 
 _LOWEST = 22.0
 """Height of a line of the list with little in it, in points."""
+
+
+_TALLEST_NOTE = 600
+"""Height of a note in pixels that still fits on a screen."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,12 @@ def corrected(
         items: key of the item in each of its lines.
         correction: the unit's answers, and what to mend in them.
     """
-    answers = {key: key for key in _ANSWERS} | {
-        key: OWN + fresh.filled_in(key.removeprefix(OWN)).strip()
+    own = {
+        OWN + fresh.filled_in(key.removeprefix(OWN)).strip(): key
         for key in frame.letters
         if key.startswith(OWN)
-    }
+    }  # of columns whose headings read alike now, the last
+    answers = {key: key for key in _ANSWERS} | {key: asked for asked, key in own.items()}
     return replace(
         fresh,
         fields={**fresh.fields, **{key: correction.header.get(key, "") for key in _SIGNED}},
@@ -136,4 +141,5 @@ def _note(cell: str, findings: Sequence[Finding]) -> Note:
     worst = min((finding.severity for finding in findings), key=lambda severity: severity.value)
     text = "\n".join(f"{_WEIGHTS[found.severity]}：{found.message}" for found in findings)
     row, column = parse_address(cell)
-    return Note(worst, cell, row, column, writable(text).strip(), 40 + 18 * len(text) // 16)
+    height = min(_TALLEST_NOTE, 40 + 18 * len(text) // 16)
+    return Note(worst, cell, row, column, visible(text).strip(), height)

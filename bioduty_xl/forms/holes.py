@@ -118,15 +118,26 @@ def text_with_values(
     return tuple(piece for piece in pieces if piece != "")
 
 
-@lru_cache(maxsize=512)  # what the plan says is on many forms
 def _spelt(text: str) -> tuple[bool, bytes]:
     """Whether a text begins like a formula, and how a cell says it: what follows its look."""
+    return _spelt_once(text) if len(text) <= _REMEMBERED else _spell(text)
+
+
+_REMEMBERED = 1000
+"""Characters up to which it is remembered how a text is spelt: what the plan says is on many forms,
+long answers are on one."""
+
+
+def _spell(text: str) -> tuple[bool, bytes]:
     text = style.writable(text)
     if not text:
         return False, b""
     space = b' xml:space="preserve"' if text != text.strip() else b""
     inline = b' t="inlineStr"><is><t%s>%s</t></is></c>' % (space, _escaped(text))
     return text.startswith(style.FORMULA_STARTS), inline
+
+
+_spelt_once = lru_cache(maxsize=512)(_spell)
 
 
 def _read(spelt: bytes) -> str:

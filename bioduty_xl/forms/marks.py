@@ -12,7 +12,7 @@ from itertools import cycle
 
 from bioduty_xl.domain.returns import Severity
 from bioduty_xl.forms.content import Content, Counter, Frame, Line, Note, Query, Review
-from bioduty_xl.forms.style import writable
+from bioduty_xl.forms.style import visible
 from bioduty_xl.forms.template import Template
 from bioduty_xl.layout.table import parse_address
 
@@ -194,7 +194,7 @@ def _hard_review(frame: Frame) -> Review:
     harder, severities = cycle(_HARDER), cycle(Severity)
     cells = ["", *_cells(frame)]
     notes = (
-        Note(next(severities), cell, 0, 0, writable(f"意见：{next(harder)}").strip(), 59)
+        Note(next(severities), cell, 0, 0, visible(f"意见：{next(harder)}").strip(), 59)
         for cell in cells[1:]
     )
     return Review(

@@ -1,7 +1,7 @@
 """Makes forms: by stencil where that can be done, by openpyxl where not, with the same bytes.
 
-Cutting a stencil costs about as much as two forms by openpyxl, so it is kept for as long as the
-program runs; it belongs to the bytes of a template, wherever that lies.
+Cutting a stencil, and proving it, costs about as much as four forms by openpyxl, so it is kept for
+as long as the program runs; it belongs to the bytes of a template, wherever that lies.
 """
 
 from __future__ import annotations
@@ -80,7 +80,12 @@ def _cut(template: Template, shape: Shape) -> Stencil | str:
     try:
         return Stencil(template, shape)
     except Refused as refused:
-        _log.warning(
-            "模板 %s 不能快速生成（%s），改为逐份填写：结果相同，只是慢一些", template.path, refused
-        )
+        if shape.reviewed:  # the forms themselves may still be made by stencil
+            _log.info("模板 %s 的退回修改表改为逐份填写：%s", template.path, refused)
+        else:
+            _log.warning(
+                "模板 %s 不能快速生成（%s），改为逐份填写：结果相同，只是慢一些",
+                template.path,
+                refused,
+            )
         return str(refused)

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import pairwise
 
-from openpyxl.utils import get_column_letter
-
 from bioduty_xl.forms import style
-from bioduty_xl.forms.content import Content, Note, Review
-from bioduty_xl.forms.growth import FEW, MORE, Growth, Refused, Run, Split, split_at, split_at_rows
+from bioduty_xl.forms.content import Content, Review
+from bioduty_xl.forms.growth import FEW, MORE, Growth, Refused, Run, split_at_rows
 from bioduty_xl.forms.holes import (
     NO_LOOK,
     CellHole,
@@ -30,8 +27,8 @@ from bioduty_xl.forms.holes import (
     text_with_values,
 )
 from bioduty_xl.forms.marks import Marks, Shape, hard_content, review_values, values_of
-from bioduty_xl.forms.review import FIRST, WEIGHT_COLUMN
-from bioduty_xl.forms.template import Blank, Template
+from bioduty_xl.forms.review_parts import ReviewParts, tints_of_list
+from bioduty_xl.forms.template import Template
 from bioduty_xl.forms.writer import form_parts, write_form
 from bioduty_xl.layout.package import Member, Parts, deflate, joined
 from bioduty_xl.layout.sheets import CORRECTIONS
@@ -45,16 +42,6 @@ _CELL = (
     rb'(?:t="inlineStr"><is><t(?: xml:space="preserve")?>(?P<text>[^<]*)</t></is>'
     rb'|t="n"><v>(?P<number>\d+)</v>)</c>'
 )
-
-_LINK = re.compile(rb"<hyperlink .*?/>")
-_NOTE = re.compile(rb"<comment .*?</comment>|<(\w+):shape .*?</\1:shape>")
-_NOTE_PARTS = ("xl/comments/", "xl/drawings/")
-"""Where notes are, and how they look."""
-
-_NOTE_CELL = re.compile(rb'(?<= ref=")[A-Z]+\d+')
-_NOTE_ROW, _NOTE_COLUMN = re.compile(rb"(?<=:Row>)\d+"), re.compile(rb"(?<=:Column>)\d+")
-
-_WEIGHT = get_column_letter(WEIGHT_COLUMN)
 
 
 class Stencil:
@@ -79,33 +66,39 @@ class Stencil:
         more = form_parts(template.open(), self._marks.content(MORE))
         if list(few) != list(more):
             raise Refused("表格行数不同时，文件的组成不同")
-        self._looks = {
-            tint: style.known_looks(blank.book, tint)
-            for tint in (None, *(style.QUERY_FILLS if shape.reviewed else ()))
-        }
+        tints = (None, *(style.QUERY_FILLS if shape.reviewed else ()))
+        self._looks = {tint: style.known_looks(blank.book, tint) for tint in tints}
         self._names = tuple(few)
-        self._kept = {
-            name: deflate(name, part)
-            for name, part in few.items()
-            if part == more[name] and not self._marks.are_in(part)
-        }
-        self._alike = {
-            name: self._cut(part, self._marks.known(FEW))
-            for name, part in few.items()
-            if part == more[name] and name not in self._kept
-        }
         self._sheet = blank.sheet.path.removeprefix("/")
-        self._reviews = dict(_reviews(few, more, blank, self._marks)) if shape.reviewed else {}
-        grows = [name for name in few if few[name] != more[name] and name not in self._reviews]
-        self._growing = {
-            name: Growth.learnt(few[name], more[name]) for name in grows if name != self._sheet
-        }
         self._table = Run.learnt(
             split_at_rows(few[self._sheet], blank.frame.first, FEW),
             split_at_rows(more[self._sheet], blank.frame.first, MORE),
         )
+        listed = blank.book[CORRECTIONS.title].path.removeprefix("/") if shape.reviewed else ""
+        self._review_parts = ReviewParts.learnt(few, more, listed, self._marks)
+        self._learn_others(few, more)
         self._cuts: dict[int, Mapping[str, Cut]] = {}
         self._prove(template, hard_content(shape, template))
+
+    def _learn_others(self, few: Parts, more: Parts) -> None:
+        """The parts that all forms share, that have holes alone, and that grow."""
+        alike = {name: part for name, part in few.items() if part == more[name]}
+        self._kept = {
+            name: deflate(name, part)
+            for name, part in alike.items()
+            if not self._marks.are_in(part)
+        }
+        self._alike = {
+            name: self._cut(part, self._marks.known(FEW))
+            for name, part in alike.items()
+            if name not in self._kept
+        }
+        learnt = {*alike, self._sheet, *self._review_parts.runs}
+        self._growing = {
+            name: Growth.learnt(part, more[name])
+            for name, part in few.items()
+            if name not in learnt
+        }
 
     def form(self, content: Content) -> bytes:
         """A form as a file's content, the same as `writer.write_form` gives.
@@ -153,19 +146,9 @@ class Stencil:
         """The parts that a review has to itself."""
         if not review.notes:
             raise Refused("没有可以批注的单元格")
-        linked = [number for number, query in enumerate(review.queries) if query.cell]
-        numbers = {
-            _QUERIES: range(len(review.queries)),
-            _LINKS: linked,
-            _NOTES: range(len(review.notes)),
-        }
         known = self._marks.known_review(len(review.queries), len(review.notes))
-        values = review_values(review)
-        tints = {f"{_WEIGHT}{n}": one.severity for n, one in enumerate(review.queries, start=FIRST)}
-        parts = {
-            name: b"".join(run.at(numbers[rows]) for rows, run in runs.items())
-            for name, runs in self._reviews.items()
-        }
+        values, tints = review_values(review), tints_of_list(review)
+        parts = self._review_parts.at(review)
         return {name: filled(self._cut(part, known), values, tints) for name, part in parts.items()}
 
     def _cut(self, part: bytes, known: Mapping[bytes, int]) -> Cut:
@@ -212,37 +195,3 @@ class Stencil:
     def _prove(self, template: Template, content: Content) -> None:
         if self.form(content) != write_form(template, content):
             raise Refused("试填的结果与逐份填写的不一致")
-
-
-_QUERIES, _LINKS, _NOTES = "queries", "links", "notes"
-"""What a review's parts have rows of."""
-
-
-def _reviews(
-    few: Parts, more: Parts, blank: Blank, marks: Marks
-) -> Iterator[tuple[str, Mapping[str, Run]]]:
-    """The parts of a review, each as runs of what it has rows of, one after another."""
-    listed = blank.book[CORRECTIONS.title].path.removeprefix("/")
-    for name, part in few.items():
-        if name == listed:
-            rows = [split_at_rows(part, FIRST, FEW), split_at_rows(more[name], FIRST, MORE)]
-            links = [split_at(split.tail, _LINK) for split in rows]
-            queries = [replace(split, tail=b"") for split in rows]
-            yield name, {_QUERIES: Run.learnt(*queries), _LINKS: Run.learnt(*links)}
-        elif name.startswith(_NOTE_PARTS) and part != more[name]:
-            notes = [_marked(split_at(one, _NOTE), marks) for one in (part, more[name])]
-            yield name, {_NOTES: Run.learnt(*notes)}
-
-
-def _marked(split: Split, marks: Marks) -> Split:
-    """Notes at cells that are marks."""
-    notes = marks.review(0, len(split.rows)).notes
-    return replace(
-        split, rows=[_placed(row, note) for row, note in zip(split.rows, notes, strict=True)]
-    )
-
-
-def _placed(row: bytes, note: Note) -> bytes:
-    row = _NOTE_CELL.sub(note.cell.encode(), row)
-    row = _NOTE_ROW.sub(b"%d" % note.row, row)
-    return _NOTE_COLUMN.sub(b"%d" % note.column, row)

@@ -58,9 +58,14 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 """What XML 1.0 cannot hold."""
 
 
+def visible(text: str) -> str:
+    """A text without what XML cannot hold."""
+    return _UNWRITABLE.sub("", text)
+
+
 def writable(text: str) -> str:
     """As much of a text as a cell can hold."""
-    return _UNWRITABLE.sub("", text)[:CELL_LIMIT]
+    return visible(text)[:CELL_LIMIT]
 
 
 def put_text(cell: Cell, text: str) -> None:
@@ -90,15 +95,16 @@ def number_looks(cell: Cell, *, tinted: bool = False) -> None:
 
 
 Looks = Mapping[int | None, tuple[int | None, int | None]]
-"""Two numbers of a look by its own (None: a cell without a look): for most texts, and for those
-that begin like a formula."""
+"""By the number of a cell's look (None: it has none): that of the same look for texts that begin
+like no formula, and for those that do."""
 
 
 def known_looks(book: Workbook, severity: Severity | None = None) -> Looks:
-    """What `number_looks` has made known, where it has. Of a workbook that has been written.
+    """The looks of a written workbook in the variants that `number_looks` has made known; a look of
+    which it has not is left out.
 
     Args:
-        severity: with the tint of which the looks are to be; None: as they are.
+        severity: whose tint the variants have; None: the look's own fill.
     """
     looks = _looks(book)
     written = list(looks)

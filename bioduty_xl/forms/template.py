@@ -278,6 +278,8 @@ class _Opened:
 @lru_cache(maxsize=4)
 def _opened(template: Template) -> _Opened:
     blank = _blank(template)
+    if any(sheet.tables for sheet in blank.book.worksheets):  # its list of them cannot be kept
+        return _Opened(blank, b"")
     try:
         kept = pickle.dumps(blank.book, pickle.HIGHEST_PROTOCOL)
         _revived(kept)

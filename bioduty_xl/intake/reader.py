@@ -491,7 +491,7 @@ def _unreadable_cells(
         odd = sheet.raw.odd.get(cell)
         if odd is not None:
             row, column = parse_address(cell)
-            text = sheet.raw.grid[row][column]
+            text = shortened(sheet.raw.grid[row][column], QUOTED_MOST)
             code, advice = _ODD[odd]
             found = _repair(code, advice.format(text=text), sheet.raw.title, cell)
             yield replace(found, item=item, about=key)

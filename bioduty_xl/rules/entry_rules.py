@@ -14,16 +14,12 @@ from bioduty_xl.domain.returns import (
     Severity,
     progress_of,
     reason_in,
-    shortened,
     state_of,
 )
 from bioduty_xl.layout.columns import Filler
 from bioduty_xl.layout.sheets import RETURN_FORM
 from bioduty_xl.layout.table import text_of
-from bioduty_xl.rules.rule import Case, Hit, Rule
-
-QUOTED_MOST = 60
-"""Characters of a text that a finding quotes."""
+from bioduty_xl.rules.rule import Case, Hit, Rule, quoted
 
 _ASKED = RETURN_FORM.filled_by(Filler.UNIT)
 
@@ -78,9 +74,8 @@ def status_unknown(case: Case) -> Iterator[Hit]:
     for entry in case.returned.entries:
         chosen = entry["status"] if "status" not in entry.unreadable else ""
         if not case.wording.is_blank(chosen) and progress_of(entry) is None:
-            yield Hit.at(
-                entry, "status", f"进展状态“{entry['status'].strip()}”不在列表中，请选：{offered}"
-            )
+            said = quoted(chosen.strip())
+            yield Hit.at(entry, "status", f"进展状态“{said}”不在列表中，请选：{offered}")
 
 
 def locked_altered(case: Case) -> Iterator[Hit]:
@@ -92,7 +87,7 @@ def locked_altered(case: Case) -> Iterator[Hit]:
                 yield Hit.at(
                     entry,
                     key,
-                    f"“{_heading(key)}”原为“{_short(printed)}”，现为“{_short(entry[key])}”，"
+                    f"“{_heading(key)}”原为“{quoted(printed)}”，现为“{quoted(entry[key])}”，"
                     "请核对本行答复是否错行，并恢复原文",
                 )
 
@@ -111,10 +106,6 @@ def _printed(case: Case, entry: Entry) -> dict[str, str]:
     if last is not None and last["next_steps"].strip() and "next_steps" not in last.unreadable:
         printed["previous"] = last["next_steps"]
     return printed
-
-
-def _short(text: str) -> str:
-    return shortened(text, QUOTED_MOST)
 
 
 def not_assigned(case: Case) -> Iterator[Hit]:
@@ -138,7 +129,7 @@ def emptied(case: Case) -> Iterator[Hit]:
                 place,
                 "progress",
                 "上一次返回时此项已填，这一次为空；如非有意清空，请补填后再次返回"
-                f"（上次填的是：{_short(before['progress'])}）",
+                f"（上次填的是：{quoted(before['progress'])}）",
             )
 
 

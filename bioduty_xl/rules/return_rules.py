@@ -10,7 +10,7 @@ from bioduty_xl.domain.returns import Severity
 from bioduty_xl.domain.stamp import FormKind
 from bioduty_xl.layout.columns import Filler, Kind
 from bioduty_xl.layout.sheets import CONTACTS_FORM, RETURN_FORM
-from bioduty_xl.rules.rule import Case, Hit, Rule
+from bioduty_xl.rules.rule import Case, Hit, Rule, quoted
 
 _HOW = "位数或写法不对，应为 11 位手机号码，或区号-座机号码，如 0812-1234567"
 _MOBILE = re.compile(r"1[3-9]\d{9}")
@@ -36,14 +36,14 @@ def phone_doubtful(case: Case) -> Iterator[Hit]:
     """A telephone number of a length or form that does not exist."""
     phone = case.returned.header.get("phone", "")
     if case.returned.kind is FormKind.RETURN and phone.strip() and not is_phone(phone):
-        yield _at_field(case, "phone", f"联系电话“{phone.strip()}”{_HOW}")
+        yield _at_field(case, "phone", f"联系电话“{quoted(phone.strip())}”{_HOW}")
     for contact in case.returned.contacts:
         for column in CONTACTS_FORM.columns:
             if column.kind is Kind.PHONE:
                 number = getattr(contact, column.key)
                 if number and not is_phone(number):
                     owner = contact.leader if column.key == "leader_phone" else contact.name
-                    yield Hit(f"{owner}的联系电话“{number}”{_HOW}", CONTACTS_FORM.title)
+                    yield Hit(f"{owner}的联系电话“{quoted(number)}”{_HOW}", CONTACTS_FORM.title)
 
 
 def row_missing(case: Case) -> Iterator[Hit]:

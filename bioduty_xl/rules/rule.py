@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bioduty_xl.config import Rules
 from bioduty_xl.domain.plan import Obligation, Plan, Role
-from bioduty_xl.domain.returns import Contact, Entry, FindingKind, Return, Wording
+from bioduty_xl.domain.returns import Contact, Entry, FindingKind, Return, Wording, shortened
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,15 @@ class Hit:
     def at(cls, entry: Entry, column: str, message: str) -> Hit:
         """A hit on one answer of a return."""
         return cls(message, entry.sheet, entry.cells.get(column, ""), entry.item, column)
+
+
+_QUOTED_MOST = 60
+"""Characters of a text that a finding quotes."""
+
+
+def quoted(text: str) -> str:
+    """As much of a text as a finding quotes."""
+    return shortened(text, _QUOTED_MOST)
 
 
 @dataclass(frozen=True)

@@ -78,4 +78,5 @@ def _modelled(kind: Any) -> Any:
 def _mark(mark: object) -> object:
     if isinstance(mark, Written):
         return BeforeValidator(mark.read)
-    return Field(**mark._asdict()) if isinstance(mark, Within) else mark
+    assert isinstance(mark, Within), "a kind has no other marks"
+    return Field(**mark._asdict())

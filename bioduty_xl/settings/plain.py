@@ -30,7 +30,6 @@ class Within(NamedTuple):
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
-    lt: float | None = None
 
     def holds(self, number: float) -> bool:
         """Whether a number is within them; what is no number is not."""
@@ -38,14 +37,13 @@ class Within(NamedTuple):
             (self.ge is None or number >= self.ge)
             and (self.gt is None or number > self.gt)
             and (self.le is None or number <= self.le)
-            and (self.lt is None or number < self.lt)
         )
 
 
 @dataclass(frozen=True)
 class Section:
     """A table of the file, or all of it, to be declared as a dataclass; what is no key in it begins
-    with `_`.
+    with `_`. Kinds and bounds are those of the file: what is made in code is taken as it is.
     """
 
     def fault(self) -> str | None:

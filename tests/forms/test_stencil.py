@@ -19,6 +19,7 @@ from openpyxl.styles import Font, PatternFill, Protection
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.pagebreak import Break
+from openpyxl.worksheet.table import Table
 from PIL import Image as Picture
 from python_calamine import CalamineWorkbook
 
@@ -519,6 +520,57 @@ def test_a_copy_from_a_template_with_notes_of_its_own_is_left_to_openpyxl(ws, sh
     ]
     assert len(notes) == 1 + len(content.review.notes)
     assert "请盖章" in notes
+
+
+def test_that_is_on_record_and_warns_nobody_since_the_forms_are_made_by_stencil(
+    ws, shipped, caplog
+):
+    caplog.set_level(logging.INFO, "bioduty_xl")
+    template = restyled(shipped[0], _texts_below)
+    made = Press(template)
+    assert made.make(reviewing(template, ws.plan)).refusal == "模板的工作表上已有批注"
+    assert made.make(saying(template)).refusal == ""
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "退回修改表改为逐份填写：模板的工作表上已有批注" in caplog.text
+
+
+def test_a_note_says_all_that_is_to_be_said_however_long_since_it_is_no_cell(ws, shipped):
+    template, _ = shipped
+    said = [replace(finding, message=finding.message + "长" * 20_000) for finding in FINDINGS[:2]]
+    content = reviewing(template, ws.plan, findings=[*said, FINDINGS[1]])
+    [note] = content.review.notes
+    assert len(note.text) > 40_000
+    assert note.text.endswith("请核对：请核对")
+    assert note.height == 600
+    assert_same(template, content)
+
+
+def test_of_own_columns_whose_headings_come_to_read_alike_the_last_shows_the_answer(ws, shipped):
+    def change(book, sheet):
+        for column, heading in ((12, "{报送期}数"), (13, "某报送期数"), (14, "其他")):
+            sheet.cell(5, column).value = heading
+
+    template = restyled(shipped[0], change)
+    fresh = saying(template)
+    fresh = replace(fresh, phrases={**fresh.phrases, "{报送期}": "某报送期"})
+    entries = {"T01": Entry("T01", {"+某报送期数": "甲", "+其他": "乙"})}
+    asked = Correction({}, entries, FINDINGS[:1])
+    copy = corrected(fresh, ["T01", "T02", "T03"], ws.plan, asked, template.frame)
+    sheet = load_workbook(io.BytesIO(Press(template).make(copy).file))[RETURN_FORM.title]
+    assert [sheet.cell(6, column).value for column in (12, 13, 14)] == [None, "甲", "乙"]
+
+
+def test_a_template_with_an_excel_table_makes_forms(ws, shipped):
+    def change(book, sheet):
+        notice = book.create_sheet("附表")
+        notice["A1"], notice["A2"] = "事项", "某项"
+        notice.add_table(Table(displayName="附表一", ref="A1:A2"))
+
+    template = restyled(shipped[0], change)
+    assert_same(template, saying(template), saying(template, 7))
+    assert_same(template, reviewing(template, ws.plan))
+    book = load_workbook(io.BytesIO(Press(template).make(saying(template)).file))
+    assert list(book["附表"].tables) == ["附表一"]
 
 
 def test_no_mixture_of_findings_makes_a_difference(ws, shipped):
